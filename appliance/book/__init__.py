@@ -1,0 +1,1 @@
+"""Price-time books of many instruments in one set of arrays: state, kernels, checks and views."""

@@ -1,0 +1,189 @@
+"""Price levels in order: per side a path-compressed 64-ary trie over the whole int64 range.
+
+A price becomes a key (sells: the price, buys: its complement ~price), so on both sides the lowest key is the best and
+one code serves both. The leaves are the levels. A node stands where keys of the side first differ, in one digit of six
+bits, and has two children or more: at most `levels - 1` nodes whatever the prices are, and every walk takes at most
+HEIGHTS_MAX = 11 steps. How far the market runs does not matter: 64 neighbouring ticks share one word of occupancy and
+one block of children wherever they lie. An array of ticks would need the range, a tree one cache miss a comparison.
+
+The best level hangs leftmost. When it goes, its node keeps another child, so the new best level is found from that
+node by counting trailing zeros down, never by climbing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from appliance.book.state import CHILDREN, Book
+from native.jit import bare_kernel, inner_kernel
+from native.layout import LADDER_LEVEL_BIT, NO_INDEX
+from native.lowlevel import count_leading_zeros64, count_trailing_zeros64
+
+DIGIT_BITS = 6
+HEIGHTS_MAX = 11
+TOP_SHIFT = 60
+SIGN_BIT = -(1 << 63)
+ONE = np.uint64(1)
+
+
+@inner_kernel
+def side_key(price_ticks: int, is_sell: int) -> int:
+    """The key of a price: lower is better on both sides. The same function brings the price back."""
+    return price_ticks if is_sell else ~price_ticks
+
+
+@bare_kernel
+def digit_of(key: int, shift: int) -> int:
+    """0..63, in the order of the keys: the sign bit is turned, the top digit is sign-extended from four bits."""
+    return ((key ^ SIGN_BIT) >> shift) & 63
+
+
+@inner_kernel
+def find_level(book: Book, side: int, key: int) -> int:
+    """Index of the level with this key, or -1."""
+    reference = np.int64(book.sides[side]["root"])
+    if reference == NO_INDEX:
+        return -1
+    if np.int64(book.sides[side]["best_key"]) == key:
+        return np.int64(book.sides[side]["best"])
+    for _ in range(HEIGHTS_MAX + 1):
+        if reference & LADDER_LEVEL_BIT:
+            level = reference & ~LADDER_LEVEL_BIT
+            return level if np.int64(book.levels[level]["key"]) == key else -1
+        digit = digit_of(key, np.int64(book.nodes[reference]["shift"]))
+        if (book.nodes[reference]["occupied"] >> np.uint64(digit)) & ONE == 0:
+            return -1
+        reference = np.int64(book.children[reference * CHILDREN + digit])
+    return -1
+
+
+@inner_kernel
+def first_level(book: Book, reference: int) -> int:
+    """Index of the best level at or below a reference."""
+    for _ in range(HEIGHTS_MAX):
+        if reference & LADDER_LEVEL_BIT:
+            break
+        digit = count_trailing_zeros64(book.nodes[reference]["occupied"])
+        reference = np.int64(book.children[reference * CHILDREN + digit])
+    return reference & ~LADDER_LEVEL_BIT
+
+
+@bare_kernel
+def next_level(book: Book, level: int) -> int:
+    """Index of the next worse level of the same side, or -1."""
+    key = np.int64(book.levels[level]["key"])
+    node = np.int64(book.levels[level]["parent"])
+    for _ in range(HEIGHTS_MAX):
+        if node == NO_INDEX:
+            return -1
+        digit = digit_of(key, np.int64(book.nodes[node]["shift"]))
+        behind = (book.nodes[node]["occupied"] >> np.uint64(digit)) & ~ONE
+        if behind != 0:
+            digit += count_trailing_zeros64(behind)
+            return first_level(book, np.int64(book.children[node * CHILDREN + digit]))
+        node = np.int64(book.nodes[node]["parent"])
+    return -1
+
+
+@inner_kernel
+def set_parent(book: Book, reference: int, parent: int) -> None:
+    if reference & LADDER_LEVEL_BIT:
+        book.levels[reference & ~LADDER_LEVEL_BIT]["parent"] = parent
+    else:
+        book.nodes[reference]["parent"] = parent
+
+
+@inner_kernel
+def set_child(book: Book, side: int, parent: int, key: int, reference: int) -> None:
+    """Hang a reference into the digit of `key` below `parent` (NO_INDEX: at the root of the side)."""
+    if parent == NO_INDEX:
+        book.sides[side]["root"] = reference
+    else:
+        digit = digit_of(key, np.int64(book.nodes[parent]["shift"]))
+        book.nodes[parent]["occupied"] |= ONE << np.uint64(digit)
+        book.children[parent * CHILDREN + digit] = reference
+
+
+@inner_kernel
+def add_level(book: Book, side: int, key: int) -> int:
+    """A new level without orders. The caller has seen that there is none with this key and that one is free."""
+    level = np.int64(book.state[0]["free_level"])
+    book.state[0]["free_level"] = book.levels[level]["head"]
+    book.state[0]["open_levels"] += 1
+    book.sides[side]["levels"] += 1
+    book.levels[level]["key"] = key
+    book.levels[level]["qty_lots"] = 0
+    book.levels[level]["head"] = NO_INDEX
+    book.levels[level]["tail"] = NO_INDEX
+    book.levels[level]["orders"] = 0
+
+    own = level | LADDER_LEVEL_BIT
+    parent = np.int64(NO_INDEX)
+    reference = np.int64(book.sides[side]["root"])
+    if reference == NO_INDEX or key < np.int64(book.sides[side]["best_key"]):
+        book.sides[side]["best"] = level
+        book.sides[side]["best_key"] = key
+    for _ in range(HEIGHTS_MAX + 1):
+        if reference == NO_INDEX:
+            break
+        if reference & LADDER_LEVEL_BIT:
+            other_key = np.int64(book.levels[reference & ~LADDER_LEVEL_BIT]["key"])
+            shift = np.int64(-DIGIT_BITS)
+        else:
+            other_key = np.int64(book.nodes[reference]["key"])
+            shift = np.int64(book.nodes[reference]["shift"])
+        top_bit = 63 - count_leading_zeros64(key ^ other_key)
+        if top_bit >= shift + DIGIT_BITS:  # the keys part above this place: a node goes in between
+            node = np.int64(book.state[0]["free_node"])
+            book.state[0]["free_node"] = book.nodes[node]["parent"]
+            book.state[0]["open_nodes"] += 1
+            book.nodes[node]["key"] = key
+            book.nodes[node]["occupied"] = 0
+            book.nodes[node]["parent"] = parent
+            book.nodes[node]["shift"] = top_bit // DIGIT_BITS * DIGIT_BITS
+            set_child(book, side, parent, key, node)
+            set_child(book, side, node, other_key, reference)
+            set_parent(book, reference, node)
+            parent = node
+            break
+        parent = reference
+        digit = digit_of(key, shift)
+        if (book.nodes[reference]["occupied"] >> np.uint64(digit)) & ONE == 0:
+            break
+        reference = np.int64(book.children[reference * CHILDREN + digit])
+    set_child(book, side, parent, key, own)
+    book.levels[level]["parent"] = parent
+    return level
+
+
+@inner_kernel
+def drop_level(book: Book, side: int, level: int) -> int:
+    """Give an empty level back; finds the new best level where it was the best. Returns the levels left."""
+    key = np.int64(book.levels[level]["key"])
+    node = np.int64(book.levels[level]["parent"])
+    if node == NO_INDEX:
+        book.sides[side]["root"] = NO_INDEX
+        book.sides[side]["best"] = NO_INDEX
+    else:
+        digit = digit_of(key, np.int64(book.nodes[node]["shift"]))
+        occupied = book.nodes[node]["occupied"] & ~(ONE << np.uint64(digit))
+        book.nodes[node]["occupied"] = occupied
+        first = np.int64(book.children[node * CHILDREN + count_trailing_zeros64(occupied)])
+        if np.int64(book.sides[side]["best"]) == level:
+            best = first_level(book, first)
+            book.sides[side]["best"] = best
+            book.sides[side]["best_key"] = book.levels[best]["key"]
+        if occupied & (occupied - ONE) == 0:  # one child left: it takes the node's place
+            parent = np.int64(book.nodes[node]["parent"])
+            set_parent(book, first, parent)
+            set_child(book, side, parent, key, first)
+            book.nodes[node]["parent"] = book.state[0]["free_node"]
+            book.state[0]["free_node"] = node
+            book.state[0]["open_nodes"] -= 1
+    book.levels[level]["head"] = book.state[0]["free_level"]
+    book.levels[level]["parent"] = NO_INDEX
+    book.state[0]["free_level"] = level
+    book.state[0]["open_levels"] -= 1
+    left = np.int64(book.sides[side]["levels"]) - 1
+    book.sides[side]["levels"] = left
+    return left

@@ -1,0 +1,34 @@
+"""`pitwire warmup`: compile every kernel now, so that nothing compiles later."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import click
+
+
+@click.command("warmup")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(as_json: bool) -> None:
+    """Compile the kernels into the cache, or find that they are there.
+
+    Kernels are compiled for this CPU, once for each state of the sources; it takes about a minute and is done by
+    `make`. Without it the first start does the same.
+
+    \b
+    Example:
+      pitwire warmup
+    """
+    start = time.perf_counter()
+    from appliance.client import replayer
+    from appliance.control import warm_up
+    from native.jit import cache_folder
+
+    warm_up()
+    replayer.warm_up()
+    seconds = time.perf_counter() - start
+    if as_json:
+        click.echo(json.dumps({"seconds": round(seconds, 3), "cache": str(cache_folder())}))
+    else:
+        click.echo(f"kernels ready in {seconds:.1f} s (cache: {cache_folder()})")

@@ -1,0 +1,250 @@
+"""The configuration: one TOML file, checked whole before anything starts.
+
+Every key has a default, so that an empty file is the demonstration venue: 64 instruments and 16 sessions whose UUIDs
+anyone can compute. Unknown keys are errors. `load` reports every fault at once, each as `file: table.key -> why`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import json
+import tomllib
+import uuid
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from native.limits import INSTRUMENTS_MAX, LEVELS_MAX, ORDERS_MAX, QTY_LOTS_MAX, SESSIONS_MAX
+
+DEMO_SESSIONS_COUNT = 16
+DEMO_INSTRUMENTS_COUNT = 64
+DEMO_TICK_NANOS = 1_000_000
+
+PortKind = Literal["xdp", "packet", "udp", "pcap", "memory"]
+UdpPort = Annotated[int, Field(ge=1, le=65535)]
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the message says where and why, a line a fault."""
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Port(_Table):
+    """[port]: where order packets come from and where answers go."""
+
+    kind: PortKind = "udp"
+    interface: str = ""
+    """Network interface of the xdp and packet ports."""
+    queue: Annotated[int, Field(ge=0, le=1023)] = 0
+    xdp_mode: Literal["auto", "native", "generic"] = "auto"
+    zero_copy: Literal["auto", "never"] = "auto"
+    frames: Annotated[int, Field(ge=256, le=1 << 20)] = 4096
+    """Frame buffers of the port (xdp: of the UMEM)."""
+    verify_udp_checksum: bool = True
+    """Verify UDP checksums where the port can tell that they are complete (captures; never on veth)."""
+
+
+class OrderEntry(_Table):
+    """[order_entry]: the UDP port of the order-entry datagrams (FIXP Context + SBE)."""
+
+    ip: str = "127.0.0.1"
+    udp_port: UdpPort = 26400
+
+
+class Feed(_Table):
+    """[feed]: the L3 market data channel."""
+
+    group: str = "239.192.26.1"
+    udp_port: UdpPort = 26401
+    interface_ip: str = "127.0.0.1"
+    """Address of the interface that the multicast leaves by."""
+    ttl: Annotated[int, Field(ge=0, le=255)] = 1
+    channel_id: Annotated[int, Field(ge=0, le=65535)] = 1
+    heartbeat_ms: Annotated[int, Field(ge=10, le=60_000)] = 1000
+    store_mib: Annotated[int, Field(ge=1, le=1 << 20)] = 256
+    """Room for a day's published packets in shared memory."""
+
+
+class Recovery(_Table):
+    """[recovery]: the TCP server that gives published ranges again."""
+
+    enabled: bool = True
+    ip: str = "127.0.0.1"
+    tcp_port: UdpPort = 26402
+    messages_a_request_max: Annotated[int, Field(ge=1, le=65_536)] = 65_536
+
+
+class Journal(_Table):
+    """[journal]: the sequenced inputs, in shared memory."""
+
+    records: Annotated[int, Field(ge=1024, le=1 << 32)] = 1 << 20
+
+
+class Limits(_Table):
+    """[limits]: the sizes of the tables, allocated at start."""
+
+    orders: Annotated[int, Field(ge=16, le=ORDERS_MAX)] = 1 << 18
+    levels: Annotated[int, Field(ge=16, le=LEVELS_MAX)] = 1 << 16
+
+
+class Loop(_Table):
+    """[loop]: the one thread that does the work."""
+
+    cpu: Annotated[int, Field(ge=-1, le=1023)] = -1
+    """CPU to pin the loop to; -1: not pinned."""
+    idle: Literal["spin", "yield", "sleep"] = "spin"
+    """What an empty turn does: spin (lowest latency, a whole core), yield the CPU, or sleep 50 us."""
+
+
+class Instrument(_Table):
+    """[[instruments]]"""
+
+    security_id: Annotated[int, Field(ge=1, le=(1 << 31) - 1)]
+    symbol: Annotated[str, Field(min_length=1, max_length=24)]
+    tick_nanos: Annotated[int, Field(ge=1, le=10**15)] = DEMO_TICK_NANOS
+    """Price of one tick in units of 1e-9."""
+    price_ticks_min: int = 1
+    price_ticks_max: int = 10**12
+    qty_lots_max: Annotated[int, Field(ge=1, le=QTY_LOTS_MAX)] = QTY_LOTS_MAX
+    status: Literal["open", "closed"] = "open"
+
+    @model_validator(mode="after")
+    def _prices_fit_the_wire(self) -> Instrument:
+        if self.price_ticks_min > self.price_ticks_max:
+            raise ValueError("price_ticks_min is above price_ticks_max")
+        if max(abs(self.price_ticks_min), abs(self.price_ticks_max)) * self.tick_nanos >= 1 << 63:
+            raise ValueError("a limit price does not fit 64 bits at 1e-9 on the wire")
+        return self
+
+
+class Session(_Table):
+    """[[sessions]]: who may send; the FIXP session is provisioned, not negotiated."""
+
+    uuid: str
+    account: Annotated[int, Field(ge=0, le=(1 << 32) - 2)]
+    name: str = ""
+
+    @model_validator(mode="after")
+    def _uuid_is_one(self) -> Session:
+        uuid.UUID(self.uuid)
+        return self
+
+    @property
+    def uuid_bytes(self) -> bytes:
+        """The 16 octets as they stand on the wire."""
+        return uuid.UUID(self.uuid).bytes
+
+
+def demo_session_uuid(number: int) -> uuid.UUID:
+    """UUID of demonstration session `number` (1, 2, ...): computable by anyone, so no secret of any kind."""
+    return uuid.uuid5(uuid.NAMESPACE_DNS, f"session-{number}.pitwire.example")
+
+
+def _demo_instruments() -> tuple[Instrument, ...]:
+    return tuple(Instrument(security_id=n, symbol=f"PW{n:03d}") for n in range(1, DEMO_INSTRUMENTS_COUNT + 1))
+
+
+def _demo_sessions() -> tuple[Session, ...]:
+    return tuple(
+        Session(uuid=str(demo_session_uuid(n)), account=n, name=f"session-{n}")
+        for n in range(1, DEMO_SESSIONS_COUNT + 1)
+    )
+
+
+class Config(_Table):
+    """The whole file."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")] = "pitwire"
+    """Name of this instance; its shared memory lies in /dev/shm/pitwire-NAME."""
+    epoch: Annotated[int, Field(ge=0, le=(1 << 31) - 1)] = 1
+    """Rises with every restart of the publisher, so that a restart is never taken for a gap."""
+    trading_session_date: Annotated[int, Field(ge=0, le=65535)] = 0
+    """Days since 1970-01-01; 0: the day of the first input."""
+    port: Port = Port()
+    order_entry: OrderEntry = OrderEntry()
+    feed: Feed = Feed()
+    recovery: Recovery = Recovery()
+    journal: Journal = Journal()
+    limits: Limits = Limits()
+    loop: Loop = Loop()
+    instruments: Annotated[tuple[Instrument, ...], Field(min_length=1, max_length=INSTRUMENTS_MAX)] = Field(
+        default_factory=_demo_instruments
+    )
+    sessions: Annotated[tuple[Session, ...], Field(min_length=1, max_length=SESSIONS_MAX)] = Field(
+        default_factory=_demo_sessions
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> Config:
+        for what, values in (
+            ("security_id", [i.security_id for i in self.instruments]),
+            ("uuid", [s.uuid_bytes for s in self.sessions]),
+        ):
+            if len(set(values)) != len(values):
+                raise ValueError(f"two entries have the same {what}")
+        for key, text in (
+            ("order_entry.ip", self.order_entry.ip),
+            ("feed.interface_ip", self.feed.interface_ip),
+            ("recovery.ip", self.recovery.ip),
+        ):
+            _ipv4(key, text)
+        if not _ipv4("feed.group", self.feed.group).is_multicast:
+            raise ValueError(f"feed.group {self.feed.group} is not a multicast address")
+        if self.port.kind in ("xdp", "packet") and not self.port.interface:
+            raise ValueError(f"port.interface must name a network interface for the {self.port.kind} port")
+        return self
+
+    def state_digest(self) -> bytes:
+        """SHA-256 of everything that state and outputs depend on; a journal is replayed under the same digest only."""
+        facts = self.model_dump(include={"epoch", "trading_session_date", "limits", "instruments", "sessions"})
+        facts["channel_id"] = self.feed.channel_id
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).digest()
+
+    def to_json(self) -> str:
+        """The whole configuration as JSON text, defaults included."""
+        return self.model_dump_json(indent=1)
+
+
+def _ipv4(key: str, text: str) -> ipaddress.IPv4Address:
+    try:
+        return ipaddress.IPv4Address(text)
+    except ValueError:
+        raise ValueError(f"{key} {text!r} is not an IPv4 address") from None
+
+
+def parse(values: dict[str, Any], source: str = "configuration") -> Config:
+    """A checked Config from plain values; ConfigError with every fault, a line each."""
+    try:
+        # lists of a TOML or JSON document become the tuples of the model
+        return Config.model_validate_json(json.dumps(values), strict=True)
+    except ValidationError as error:
+        lines = []
+        for fault in error.errors():
+            where = ".".join(str(part) for part in fault["loc"]) or "whole file"
+            got = f" (got {fault['input']!r})" if isinstance(fault["input"], (str, int, float, bool)) else ""
+            lines.append(f"{source}: {where} -> {fault['msg'].removeprefix('Value error, ')}{got}")
+        raise ConfigError("\n".join(lines)) from None
+
+
+def load(path: str | Path | None) -> Config:
+    """The configuration in the TOML file (or the JSON that `to_json` wrote); None: the demonstration venue."""
+    if path is None:
+        return Config()
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: is not UTF-8 text") from None
+    try:
+        values = json.loads(text) if str(path).endswith(".json") else tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, json.JSONDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: is not a table of keys")
+    return parse(values, str(path))

@@ -1,0 +1,241 @@
+"""Start, watch and stop an appliance: the loop in a thread of its own, the recovery server in a process of its own.
+
+Python here only allocates, starts, watches and stops; it speaks to the loop through its command ring and reads its
+counters. A stop is carried out within one turn.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from dataclasses import dataclass
+
+from appliance.book.view import orders
+from appliance.client.book import SIDE_BUY, SIDE_SELL, BookOrder, book_digest
+from appliance.config import Config, parse
+from appliance.exchange import Exchange, SharedFolder, allocate, whole_state_hash
+from appliance.loop import (
+    IDLE_SLEEP,
+    IDLE_SPIN,
+    IDLE_YIELD,
+    RUN_STOPPED,
+    LoopState,
+    allocate_loop,
+    run,
+    write_command,
+)
+from appliance.recovery.process import command_line
+from appliance.replay import LOCAL_MAC, drops, opening_status
+from native import counters
+from native.codes import sentence_of_error
+from native.layout import CONTROL_STOP
+from native.ports import Port, PortConfig, PortError, open_port
+
+_IDLE = {"spin": IDLE_SPIN, "yield": IDLE_YIELD, "sleep": IDLE_SLEEP}
+_STOP_SECONDS_MAX = 5.0
+_RECOVERY_STOP_SECONDS_MAX = 2.0
+
+
+class ApplianceError(Exception):
+    """The appliance cannot start or go on; the message says why in one sentence."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What an appliance did, once it has stopped."""
+
+    port: str
+    counters: dict[str, int]
+    dropped: dict[str, int]
+    port_stats: dict[str, int]
+    state_hash: str
+    book_digest: str
+    """Digest of every open order, as a subscriber's book has it (`appliance.client.book.book_digest`)."""
+    open_orders: int
+    journal: str
+    """Path of the journal that the run left."""
+
+
+def port_config(config: Config) -> PortConfig:
+    """What to open for [port] of the configuration."""
+    port = config.port
+    return PortConfig(
+        kind=port.kind,
+        udp_ports=(config.order_entry.udp_port,),
+        rx_frames=port.frames,
+        tx_frames=port.frames,
+        interface=port.interface,
+        local_ip=config.order_entry.ip if port.kind == "udp" else "0.0.0.0",
+        multicast_ttl=config.feed.ttl,
+        queue=port.queue,
+        xdp_mode=port.xdp_mode,
+        zero_copy="auto" if port.zero_copy == "auto" else "off",
+    )
+
+
+def warm_up() -> None:
+    """Compile the loop, or load it from the cache, on a venue of one instrument: before a port is opened."""
+    small = parse(
+        {
+            "limits": {"orders": 16, "levels": 16},
+            "journal": {"records": 1024},
+            "feed": {"store_mib": 1},
+            "instruments": [{"security_id": 1, "symbol": "WARM"}],
+            "sessions": [{"uuid": "00000000-0000-4000-8000-000000000001", "account": 1}],
+        }
+    )
+    exchange = allocate(small)
+    with open_port(PortConfig(kind="memory")) as port:
+        run(exchange, allocate_loop(opening_status(small), heartbeat_ms=1000), port.handle, 2)
+
+
+class Appliance:
+    """One running venue. Use as a context manager: leaving it stops everything."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.shared = SharedFolder(config.name)
+        self.exchange: Exchange
+        self.port: Port
+        self._loop: LoopState
+        self._thread: threading.Thread | None = None
+        self._recovery: subprocess.Popen[bytes] | None = None
+        self._ended_with = 0
+        self._pinning_error = ""
+        self._summary: Summary | None = None
+
+    def start(self) -> None:
+        """Compile, allocate, open the port, start loop and recovery server. Raises ApplianceError, ExchangeError."""
+        warm_up()
+        self.shared.create()
+        try:
+            try:
+                self.port = open_port(port_config(self.config))
+            except PortError as error:
+                raise ApplianceError(error.sentence) from None
+            self.exchange = allocate(self.config, shared=self.shared, local_mac=self.port.mac or LOCAL_MAC)
+            self._loop = allocate_loop(
+                opening_status(self.config),
+                idle=_IDLE[self.config.loop.idle],
+                heartbeat_ms=self.config.feed.heartbeat_ms,
+            )
+            self._check_cpu()
+            self._start_recovery()
+            self._thread = threading.Thread(target=self._turn_until_stopped, name="pitwire-loop", daemon=True)
+            self._thread.start()
+        except BaseException:
+            self.stop()
+            self.shared.remove()
+            raise
+
+    def _check_cpu(self) -> None:
+        cpu = self.config.loop.cpu
+        if cpu >= 0 and cpu not in os.sched_getaffinity(0):
+            raise ApplianceError(f"loop.cpu is {cpu}, which this process may not use; it has {_cpus()}.")
+
+    def _start_recovery(self) -> None:
+        recovery = self.config.recovery
+        if not recovery.enabled:
+            return
+        self._recovery = subprocess.Popen(
+            command_line(
+                self.shared.feed,
+                recovery.ip,
+                recovery.tcp_port,
+                messages_a_request_max=recovery.messages_a_request_max,
+                parent_pid=os.getpid(),
+            ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+        )
+        assert self._recovery.stdout is not None
+        if not self._recovery.stdout.readline():  # it says where it listens, or ends
+            code = self._recovery.wait()
+            raise ApplianceError(f"The recovery server did not start (exit {code}); its own message stands above.")
+
+    def _turn_until_stopped(self) -> None:
+        cpu = self.config.loop.cpu
+        if cpu >= 0:
+            os.sched_setaffinity(0, {cpu})  # of this thread alone
+        self._ended_with = int(run(self.exchange, self._loop, self.port.handle, -1))
+
+    def check(self) -> None:
+        """Raises ApplianceError when the loop or the recovery server ended by itself."""
+        if self._thread is not None and not self._thread.is_alive() and self._ended_with != RUN_STOPPED:
+            raise ApplianceError(f"The loop ended: {sentence_of_error(self._ended_with)}")
+        if self._recovery is not None and self._recovery.poll() is not None:
+            raise ApplianceError(f"The recovery server ended by itself (exit {self._recovery.returncode}).")
+
+    def stop(self) -> None:
+        """Stop loop, recovery server and port; the journal is marked as closed. Again is harmless."""
+        if self._thread is not None:
+            if self._thread.is_alive():
+                write_command(self._loop, CONTROL_STOP)
+                self._thread.join(_STOP_SECONDS_MAX)
+                if self._thread.is_alive():
+                    raise ApplianceError(f"The loop did not stop within {_STOP_SECONDS_MAX} s.")
+            self._thread = None
+            self.exchange.journal.header[0]["closed"] = 1
+            self.exchange.feed.header[0]["closed"] = 1
+            self._summary = self._summarise()
+        if self._recovery is not None:
+            self._recovery.terminate()
+            try:
+                self._recovery.wait(_RECOVERY_STOP_SECONDS_MAX)
+            except subprocess.TimeoutExpired:
+                self._recovery.kill()
+                self._recovery.wait()
+            assert self._recovery.stdout is not None
+            self._recovery.stdout.close()
+            self._recovery = None
+        if hasattr(self, "port"):
+            self.port.close()
+
+    def counter(self, index: int) -> int:
+        """A row of `native.counters`, now."""
+        return int(self.exchange.tables.counters[index])
+
+    @property
+    def summary(self) -> Summary:
+        """What it did; after `stop`."""
+        assert self._summary is not None
+        return self._summary
+
+    def _summarise(self) -> Summary:
+        values = self.exchange.tables.counters
+        return Summary(
+            port=self.port.describe(),
+            counters={row.name: int(value) for row, value in zip(counters.COUNTERS, values, strict=True)},
+            dropped=drops(values),
+            port_stats=self.port.stats(),
+            state_hash=whole_state_hash(self.exchange),
+            book_digest=engine_book_digest(self.exchange),
+            open_orders=int(self.exchange.book.state[0]["open_orders"]),
+            journal=str(self.shared.journal),
+        )
+
+    def __enter__(self) -> Appliance:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def engine_book_digest(exchange: Exchange) -> str:
+    """Digest of the engine's books in the form that a subscriber computes over its own."""
+    books = []
+    for index, row in enumerate(exchange.tables.instruments):
+        tick_nanos = int(row["tick_nanos"])
+        found = [
+            BookOrder(order.order_id, side, order.price_ticks * tick_nanos, order.leaves_lots, order.priority)
+            for side, is_sell in ((SIDE_BUY, False), (SIDE_SELL, True))
+            for order in orders(exchange.book, index, is_sell)
+        ]
+        books.append((int(row["security_id"]), found))
+    return book_digest(sorted(books))
+
+
+def _cpus() -> str:
+    return ",".join(str(cpu) for cpu in sorted(os.sched_getaffinity(0)))

@@ -1,0 +1,1 @@
+"""Captures, journals and feed stores as readable lines or JSON. No numba."""

@@ -1,0 +1,266 @@
+"""The whole venue as one value: every stage's tables put together, in shared memory or in memory of its own.
+
+`Exchange` is what the pipeline and the loop take. `allocate` makes one from a configuration; where it lies in shared
+memory, `SharedFolder` names the files, so that other processes (recovery, observe, decode) can map them.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import ipaddress
+import mmap
+import os
+import shutil
+import uuid
+from pathlib import Path
+
+import numpy as np
+
+from appliance.book.state import Book, allocate_book, state_hash
+from appliance.config import Config
+from appliance.histogram import HISTOGRAM_SLOTS
+from appliance.publisher import multicast
+from appliance.publisher.packet import CHANNEL_ID, EPOCH, NEXT_NUMBER, Feed
+from appliance.publisher.store import map_feed
+from appliance.sequencer.journal import RECORD_BYTES, Journal, map_journal
+from appliance.session.receive import CONTEXT_FIELDS_COUNT
+from appliance.state import Outbox, Tables, allocate_outbox, allocate_tables
+from native.arrays import Arrays
+from native.counters import COUNTERS_COUNT
+from native.layout import (
+    EVENT,
+    FEED_FORMAT_VERSION,
+    FEED_MAGIC,
+    JOURNAL_FORMAT_VERSION,
+    JOURNAL_MAGIC,
+    PKT,
+)
+from native.limits import EVENTS_MAX, FEED_HEADER_BYTES, JOURNAL_HEADER_BYTES, RX_BURST_MAX, TX_BURST_MAX
+from wire.gen import fixp_tables, market_data_tables, order_entry_tables
+from wire.net.udp4 import FIELDS_COUNT
+
+SHARED_MEMORY_ROOT = Path("/dev/shm")
+
+
+class ExchangeError(Exception):
+    """The venue's memory cannot be had; the message says why and what to do."""
+
+
+class Exchange(Arrays):
+    """Everything the loop knows."""
+
+    tables: Tables
+    outbox: Outbox
+    book: Book
+    journal: Journal
+    feed: Feed
+    events: np.ndarray
+    """EVENT[EVENTS_MAX]: what the book said in this step"""
+    route: np.ndarray
+    """int64[multicast.ROUTE_COUNT]: where the feed goes"""
+    topic_id: np.ndarray
+    """uint8[16]: FIXP SessionId of the feed"""
+    order_entry_port: np.ndarray
+    """int64[1]"""
+    udp_fields: np.ndarray
+    """int64[FIELDS_COUNT]: scratch of wire.net.udp4.parse"""
+    context: np.ndarray
+    """int64[CONTEXT_FIELDS_COUNT]: scratch of session.receive"""
+    limit: np.ndarray
+    """int64[1]: scratch of risk.check"""
+    rx: np.ndarray
+    """PKT[RX_BURST_MAX]"""
+    tx: np.ndarray
+    """PKT[TX_BURST_MAX]"""
+    turn_latency: np.ndarray
+    """int64[HISTOGRAM_SLOTS]: histogram of busy turns, ns"""
+
+
+class SharedFolder:
+    """The files of one running instance, in /dev/shm/pitwire-NAME; locked while it runs, gone when it ends cleanly.
+
+    The journal and the feed store stay behind a process that was killed (that is what shared memory is for); the next
+    start under the same name begins a new day and removes them.
+    """
+
+    def __init__(self, name: str, root: Path = SHARED_MEMORY_ROOT) -> None:
+        self.path = root / f"pitwire-{name}"
+        self._lock_file: int | None = None
+
+    @property
+    def counters(self) -> Path:
+        """int64[COUNTERS_COUNT]."""
+        return self.path / "counters"
+
+    @property
+    def turn_latency(self) -> Path:
+        """int64[HISTOGRAM_SLOTS] (appliance/histogram.py)."""
+        return self.path / "turn_latency"
+
+    @property
+    def journal(self) -> Path:
+        """JOURNAL_HEADER and SEQUENCED records."""
+        return self.path / "journal"
+
+    @property
+    def feed(self) -> Path:
+        """FEED_HEADER, then FEED_ENTRY and packet, again and again."""
+        return self.path / "feed"
+
+    @property
+    def config(self) -> Path:
+        """The configuration that the instance runs, as JSON."""
+        return self.path / "config.json"
+
+    def create(self) -> None:
+        """Make the folder empty and ours; ExchangeError when another process runs under this name."""
+        try:
+            self.path.mkdir(mode=0o755, exist_ok=True)
+            lock_file = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise ExchangeError(f"{self.path}: {error.strerror}; choose another `name` or remove the folder.") from None
+        try:
+            fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(lock_file)
+            raise ExchangeError(
+                f"{self.path} is in use: an appliance runs under this name already; stop it or give another `name`."
+            ) from None
+        self._lock_file = lock_file
+        for path in self.path.iterdir():
+            if path.name != "lock":
+                path.unlink()
+
+    def remove(self) -> None:
+        """Take the folder away; what is mapped stays readable for whoever mapped it."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        if self._lock_file is not None:
+            os.close(self._lock_file)
+            self._lock_file = None
+
+    def map_new(self, path: Path, size_bytes: int) -> np.ndarray:
+        """A new zeroed file of `size_bytes`, mapped as uint8 with every page present."""
+        try:
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+            try:
+                os.posix_fallocate(file, 0, size_bytes)  # now, not as a bus error in the loop
+                mapping = mmap.mmap(file, size_bytes, mmap.MAP_SHARED | mmap.MAP_POPULATE)
+            finally:
+                os.close(file)
+        except OSError as error:
+            raise ExchangeError(
+                f"{path}: {size_bytes >> 20} MiB cannot be had: {error.strerror}; "
+                "make the journal, the feed store or the limits smaller."
+            ) from None
+        return np.frombuffer(mapping, np.uint8)
+
+
+def topic_id(config: Config) -> uuid.UUID:
+    """FIXP SessionId of the feed: a new one with every epoch."""
+    return uuid.uuid5(uuid.NAMESPACE_DNS, f"feed-{config.feed.channel_id}-{config.epoch}.{config.name}.pitwire.example")
+
+
+def schema_digest() -> bytes:
+    """SHA-256 over the digests of the message schemas."""
+    digests = (order_entry_tables, market_data_tables, fixp_tables)
+    return hashlib.sha256("".join(module.SCHEMA_DIGEST for module in digests).encode()).digest()
+
+
+def allocate(
+    config: Config, *, shared: SharedFolder | None = None, journal_memory: np.ndarray | None = None, local_mac: int = 0
+) -> Exchange:
+    """An exchange at the start of its day.
+
+    In `shared` (already created) counters, journal and feed store are mapped files; without it they are memory of this
+    process. `journal_memory` is a journal that exists already and is to be replayed. `local_mac` is the feed's source.
+    """
+    journal_bytes = JOURNAL_HEADER_BYTES + config.journal.records * RECORD_BYTES
+    feed_bytes = FEED_HEADER_BYTES + (config.feed.store_mib << 20)
+    if shared is None:
+        counters = np.zeros(COUNTERS_COUNT, np.int64)
+        turn_latency = np.zeros(HISTOGRAM_SLOTS, np.int64)
+        feed_memory = np.zeros(feed_bytes, np.uint8)
+        if journal_memory is None:
+            journal_memory = np.zeros(journal_bytes, np.uint8)
+    else:
+        counters = shared.map_new(shared.counters, COUNTERS_COUNT * 8).view(np.int64)
+        turn_latency = shared.map_new(shared.turn_latency, HISTOGRAM_SLOTS * 8).view(np.int64)
+        feed_memory = shared.map_new(shared.feed, feed_bytes)
+        journal_memory = shared.map_new(shared.journal, journal_bytes)
+        shared.config.write_text(config.to_json(), encoding="utf-8")
+
+    tables = allocate_tables(config, counters)
+    journal = map_journal(journal_memory)
+    if int(journal.header[0]["magic"]) != JOURNAL_MAGIC:
+        _write_journal_header(journal, config)
+    feed = map_feed(feed_memory)
+    _write_feed_header(feed, config)
+    return Exchange(
+        tables=tables,
+        outbox=allocate_outbox(len(config.sessions)),
+        book=allocate_book(len(config.instruments), config.limits.orders, config.limits.levels),
+        journal=journal,
+        feed=feed,
+        events=np.zeros(EVENTS_MAX, EVENT),
+        route=_feed_route(config, local_mac),
+        topic_id=np.frombuffer(topic_id(config).bytes, np.uint8).copy(),
+        order_entry_port=np.array([config.order_entry.udp_port], np.int64),
+        udp_fields=np.zeros(FIELDS_COUNT, np.int64),
+        context=np.zeros(CONTEXT_FIELDS_COUNT, np.int64),
+        limit=np.zeros(1, np.int64),
+        rx=np.zeros(RX_BURST_MAX, PKT),
+        tx=np.zeros(TX_BURST_MAX, PKT),
+        turn_latency=turn_latency,
+    )
+
+
+def _write_journal_header(journal: Journal, config: Config) -> None:
+    header = journal.header[0]
+    header["format_version"] = JOURNAL_FORMAT_VERSION
+    header["record_bytes"] = RECORD_BYTES
+    header["capacity_records"] = journal.records.size
+    header["epoch"] = config.epoch
+    header["instance_id"] = np.frombuffer(uuid.uuid4().bytes, np.uint8)
+    header["schema_digest"] = np.frombuffer(schema_digest(), np.uint8)
+    header["config_digest"] = np.frombuffer(config.state_digest(), np.uint8)
+    header["magic"] = JOURNAL_MAGIC  # last: a reader that finds it finds the rest
+
+
+def _write_feed_header(feed: Feed, config: Config) -> None:
+    feed.scalars[CHANNEL_ID] = config.feed.channel_id
+    feed.scalars[EPOCH] = config.epoch
+    header = feed.header[0]
+    header["format_version"] = FEED_FORMAT_VERSION
+    header["epoch"] = config.epoch
+    header["capacity_bytes"] = feed.store.size
+    header["next_sequence"] = 1
+    header["channel_id"] = config.feed.channel_id
+    header["topic_session_id"] = np.frombuffer(topic_id(config).bytes, np.uint8)
+    header["magic"] = FEED_MAGIC
+
+
+def _feed_route(config: Config, local_mac: int) -> np.ndarray:
+    group_ip = int(ipaddress.IPv4Address(config.feed.group))
+    route = np.zeros(multicast.ROUTE_COUNT, np.int64)
+    route[multicast.SOURCE_MAC] = local_mac
+    route[multicast.GROUP_MAC] = 0x01005E000000 | (group_ip & 0x7FFFFF)  # RFC 1112, section 6.4
+    route[multicast.SOURCE_IP] = int(ipaddress.IPv4Address(config.feed.interface_ip))
+    route[multicast.GROUP_IP] = group_ip
+    route[multicast.PORTS] = (config.feed.udp_port << 16) | config.feed.udp_port
+    route[multicast.TTL] = config.feed.ttl
+    route[multicast.HEARTBEAT_MS] = config.feed.heartbeat_ms
+    return route
+
+
+def whole_state_hash(exchange: Exchange) -> str:
+    """64 hex digits over the state that the sequenced inputs made: sessions' numbers, instruments, books, the feed's
+    numbers. Addresses and times are left out: the same messages give the same hash through any port, on any day."""
+    digest = hashlib.sha256()
+    for field in ("uuid_low", "uuid_high", "expected_seq", "next_out_seq"):
+        digest.update(np.ascontiguousarray(exchange.tables.sessions[field]).tobytes())
+    for field in ("security_id", "instr_seq", "status"):
+        digest.update(np.ascontiguousarray(exchange.tables.instruments[field]).tobytes())
+    digest.update(int(exchange.feed.scalars[NEXT_NUMBER]).to_bytes(8, "little"))
+    digest.update(bytes.fromhex(state_hash(exchange.book)))
+    return digest.hexdigest()

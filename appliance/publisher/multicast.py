@@ -1,0 +1,110 @@
+"""Finished packets to the multicast group: headers, the store, heartbeats and the Topic."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from appliance.publisher.packet import NEXT_NUMBER, write_packet_header
+from appliance.publisher.store import append
+from appliance.state import FEED_SLOT, FREE, OWNER_FEED, PAYLOAD_AT, SLOT_BYTES, open_slot
+from native import counters
+from native.jit import kernel
+from native.layout import VLAN_NONE
+from native.lowlevel import load_u64, store_u64
+from wire.gen import fixp
+from wire.gen import market_data as md
+from wire.net import udp4
+
+# indexes of the int64 array that says where the feed goes
+SOURCE_MAC = 0
+GROUP_MAC = 1
+SOURCE_IP = 2
+GROUP_IP = 3
+PORTS = 4
+"""source << 16 | destination"""
+TTL = 5
+HEARTBEAT_MS = 6
+ROUTE_COUNT = 7
+
+_CLASSIFICATION_BYTES = 2
+"""The Topic's last field, an empty text: its length alone."""
+_TOPIC_FRAME_BYTES = (
+    md.frameHeader_SIZE + fixp.messageHeader_SIZE + fixp.Topic_BLOCK_LENGTH + _CLASSIFICATION_BYTES + 7
+) & ~7
+TOPIC_BYTES = md.packetHeader_SIZE + _TOPIC_FRAME_BYTES
+
+
+@kernel
+def close_packet(tables, outbox, feed, route, slot, sending_time_ns):
+    """Finish the packet in `slot`: its header, its place in the store, its network headers. Returns 1."""
+    if outbox.scalars[FEED_SLOT] == slot:
+        outbox.scalars[FEED_SLOT] = FREE
+    octets = outbox.octets
+    at = slot * SLOT_BYTES + PAYLOAD_AT
+    message_count = outbox.message_count[slot]
+    first_number = outbox.first_number[slot]
+    write_packet_header(octets, at, feed, sending_time_ns, first_number, md.packetHeader_PktFlags_Incremental, message_count)
+    append(feed, octets, at, outbox.payload_bytes[slot], first_number, message_count)
+    tables.counters[counters.FEED_PACKETS_OUT] += 1
+    return _close(outbox, route, slot)
+
+
+@kernel
+def heartbeat(tables, outbox, feed, route, topic_id, sending_time_ns):
+    """A packet without messages that names the next number, and the Topic that says whom to ask for lost ones.
+
+    `topic_id` is uint8[16]. Both slots are closed. Returns the slots used.
+    """
+    next_number = feed.scalars[NEXT_NUMBER]
+    slot = open_slot(outbox, np.int64(OWNER_FEED), next_number)
+    if slot == FREE:
+        return 0
+    octets = outbox.octets
+    at = slot * SLOT_BYTES + PAYLOAD_AT
+    write_packet_header(octets, at, feed, sending_time_ns, next_number, md.packetHeader_PktFlags_Incremental, 0)
+    outbox.payload_bytes[slot] = md.packetHeader_SIZE
+    _close(outbox, route, slot)
+    tables.counters[counters.FEED_HEARTBEATS_OUT] += 1
+
+    slot = open_slot(outbox, np.int64(OWNER_FEED), next_number)
+    if slot == FREE:
+        return 1
+    at = slot * SLOT_BYTES + PAYLOAD_AT
+    write_packet_header(octets, at, feed, sending_time_ns, next_number, 0, 1)
+    frame = at + md.packetHeader_SIZE
+    octets[frame : frame + _TOPIC_FRAME_BYTES] = 0
+    md.put_frameHeader_FrameLength(octets, frame, _TOPIC_FRAME_BYTES)
+    header = frame + md.frameHeader_SIZE
+    fixp.put_messageHeader_blockLength(octets, header, fixp.Topic_BLOCK_LENGTH)
+    fixp.put_messageHeader_templateId(octets, header, fixp.Topic_TEMPLATE_ID)
+    fixp.put_messageHeader_schemaId(octets, header, fixp.SCHEMA_ID)
+    fixp.put_messageHeader_version(octets, header, fixp.SCHEMA_VERSION)
+    block = header + fixp.messageHeader_SIZE
+    store_u64(octets, block + fixp.Topic_SessionId_OFFSET, load_u64(topic_id, 0))
+    store_u64(octets, block + fixp.Topic_SessionId_OFFSET + 8, load_u64(topic_id, 8))
+    fixp.put_Topic_Flow(octets, block, fixp.FlowType_Recoverable)
+    fixp.put_Topic_KeepaliveInterval(octets, block, route[HEARTBEAT_MS])
+    outbox.payload_bytes[slot] = TOPIC_BYTES
+    _close(outbox, route, slot)
+    return 2
+
+
+@kernel
+def _close(outbox, route, slot):
+    payload_at = slot * SLOT_BYTES + PAYLOAD_AT
+    payload_bytes = outbox.payload_bytes[slot]
+    frame_at = udp4.write_headers(
+        outbox.octets,
+        payload_at,
+        payload_bytes,
+        route[SOURCE_MAC],
+        route[GROUP_MAC],
+        np.int64(VLAN_NONE),
+        route[SOURCE_IP],
+        route[GROUP_IP],
+        route[PORTS],
+        route[TTL],
+    )
+    outbox.frame_at[slot] = frame_at
+    outbox.frame_bytes[slot] = payload_at + payload_bytes - frame_at
+    return 1

@@ -1,0 +1,63 @@
+"""The feed store: every published packet of the day in shared memory, for the process that gives them again.
+
+An entry (FEED_ENTRY, the packet, padding to 8) is whole before `committed_bytes` covers it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from appliance.publisher.packet import NEXT_NUMBER, SCALARS_COUNT, STORE_USED, Feed
+from native.jit import kernel
+from native.layout import FEED_ENTRY, FEED_HEADER
+from native.limits import FEED_HEADER_BYTES
+from native.lowlevel import setter, store_release64
+
+ENTRY_BYTES = FEED_ENTRY.itemsize
+_COMMITTED_BYTES = 0
+_NEXT_SEQUENCE = 1
+
+_put_first_sequence = setter("u64", FEED_ENTRY.fields["first_sequence"][1])  # type: ignore[index]
+_put_message_count = setter("u32", FEED_ENTRY.fields["message_count"][1])  # type: ignore[index]
+_put_payload_bytes = setter("u32", FEED_ENTRY.fields["payload_bytes"][1])  # type: ignore[index]
+
+MESSAGES_RESERVE = 64
+BYTES_A_MESSAGE_MAX = 136
+"""The longest message and its share of packet and entry headers, rounded up."""
+_RESERVE_BYTES = 1 << 16
+
+
+def map_feed(memory: np.ndarray) -> Feed:
+    """Views over `memory` (uint8[FEED_HEADER_BYTES + capacity]); the header is left as it is."""
+    header = memory[:FEED_HEADER_BYTES].view(FEED_HEADER)
+    base = header.ctypes.data
+    fields = FEED_HEADER.fields
+    assert fields is not None
+    addresses = np.array([base + fields["committed_bytes"][1], base + fields["next_sequence"][1]], np.int64)
+    scalars = np.zeros(SCALARS_COUNT, np.int64)
+    scalars[NEXT_NUMBER] = 1
+    return Feed(scalars, header, memory[FEED_HEADER_BYTES:], addresses)
+
+
+@kernel
+def has_room(feed, open_orders):
+    """Whether any one input can still be published whole: at worst it trades with every open order there is."""
+    needed = (open_orders + MESSAGES_RESERVE) * 2 * BYTES_A_MESSAGE_MAX + _RESERVE_BYTES
+    return feed.scalars[STORE_USED] + needed <= feed.store.size
+
+
+@kernel
+def append(feed, octets, at, payload_bytes, first_number, message_count):
+    """Store the packet `octets[at:at + payload_bytes]`; the caller's `has_room` promised the place."""
+    used = feed.scalars[STORE_USED]
+    store = feed.store
+    _put_first_sequence(store, used, first_number)
+    _put_message_count(store, used, message_count)
+    _put_payload_bytes(store, used, payload_bytes)
+    start = used + ENTRY_BYTES
+    store[start : start + payload_bytes] = octets[at : at + payload_bytes]
+    used = start + ((payload_bytes + 7) & ~7)
+    feed.scalars[STORE_USED] = used
+    store_release64(feed.addresses[_COMMITTED_BYTES], used)
+    store_release64(feed.addresses[_NEXT_SEQUENCE], first_number + message_count)
+    return used

@@ -1,0 +1,331 @@
+"""Replay: the same pipeline, fed from a capture or from a journal, as fast as it goes or at a pace.
+
+From a capture (`pcap` port) the day starts anew: the frames are parsed, sequenced and decided as they would be live, and
+time is the capture's. From a journal the sequenced records are decided again, with datagrams grouped as they were, so
+the events, reports and market data are those of the run that wrote it; heartbeats and the Topic, which come from the
+clock, are left out.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from appliance.config import Config
+from appliance.exchange import Exchange, allocate, schema_digest, whole_state_hash
+from appliance.loop import RUN_END_OF_INPUT, RUN_TURNS_DONE, LoopState, allocate_loop, run
+from appliance.pipeline import drain, replay_record
+from appliance.sequencer.journal import RECORD_BYTES, count_whole, map_journal
+from native import counters
+from native.codes import sentence_of_error
+from native.jit import kernel
+from native.layout import (
+    JOURNAL_FORMAT_VERSION,
+    JOURNAL_HEADER,
+    JOURNAL_MAGIC,
+    TRADING_STATUS_CLOSED,
+    TRADING_STATUS_OPEN,
+)
+from native.limits import JOURNAL_HEADER_BYTES
+from native.ports import Port, PortConfig, PortError, open_port
+
+
+TURNS_A_STEP = 8192
+MESSAGE_BYTES_MIN = 48
+"""The shortest order message: a capture of n bytes holds fewer than n / 48."""
+FEED_BYTES_A_CAPTURE_BYTE = 6
+"""More market data than any input has caused; the feed store of a replay is sized by it."""
+LOCAL_MAC = 0x020000000001
+"""Source of the feed's frames where no interface gives one (locally administered)."""
+
+
+class ReplayError(Exception):
+    """The input cannot be replayed; the message says where and why."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast to replay; at most one is set, none means as fast as it goes."""
+
+    multiplier: float | None = None
+    """Times the recorded pace."""
+    packets_a_second: float | None = None
+    megabits_a_second: float | None = None
+
+
+@dataclass(frozen=True)
+class ReplayResult:
+    """What came of it. Lots, orders and packets are counts; `seconds` is wall time of the replay itself."""
+
+    input: str
+    packets_in: int
+    packets_out: int
+    orders_accepted: int
+    orders_rejected: int
+    fills: int
+    shares_traded: int
+    cancels: int
+    cancels_rejected: int
+    replaces: int
+    replaces_to_nothing: int
+    replaces_rejected: int
+    ioc_canceled: int
+    open_orders: int
+    sequenced_inputs: int
+    gaps: int
+    reports_out: int
+    feed_messages_out: int
+    dropped: dict[str, int]
+    """Packets and messages that went no further, by reason; zero reasons are left out."""
+    state_hash: str
+    seconds: float
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+
+def opening_status(config: Config) -> np.ndarray:
+    """int64[instruments]: the trading status of each when the day opens."""
+    return np.array(
+        [TRADING_STATUS_OPEN if i.status == "open" else TRADING_STATUS_CLOSED for i in config.instruments], np.int64
+    )
+
+
+def is_journal(path: Path) -> bool:
+    """Whether the file starts like a journal."""
+    with path.open("rb") as file:
+        return file.read(8) == JOURNAL_MAGIC.to_bytes(8, "little")
+
+
+def replay_capture(
+    path: Path,
+    config: Config,
+    *,
+    out: Path | None = None,
+    limit_packets: int | None = None,
+    pace: Pace | None = None,
+    progress: Callable[[int], None] | None = None,
+    keep: list[Exchange] | None = None,
+) -> ReplayResult:
+    """Run the capture at `path` through a venue of its own and write what it would have sent to `out`.
+
+    `progress` is called now and then with the packets done. `keep` receives the exchange, for a look at its state.
+    Raises ReplayError.
+    """
+    config = _sized_for(config, path)
+    exchange = allocate(config, local_mac=LOCAL_MAC)
+    loop = allocate_loop(opening_status(config), file_clock=True)
+    try:
+        port = open_port(
+            PortConfig(
+                kind="pcap",
+                in_path=str(path),
+                out_path=str(out) if out else "",
+                udp_checksum_complete=config.port.verify_udp_checksum,
+            )
+        )
+    except PortError as error:
+        raise ReplayError(error.sentence) from None
+    started = time.perf_counter()
+    with _closing(port):
+        _drive(exchange, loop, port, limit_packets, pace, progress)
+    if keep is not None:
+        keep.append(exchange)
+    return _result(str(path), exchange, time.perf_counter() - started)
+
+
+class _closing:
+    """Close the port at the end; a capture that could not be written to its end is a ReplayError."""
+
+    def __init__(self, port: Port) -> None:
+        self.port = port
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self.port.close()
+        except PortError as error:
+            raise ReplayError(error.sentence) from None
+
+
+def _drive(
+    exchange: Exchange,
+    loop: LoopState,
+    port: Port,
+    limit_packets: int | None,
+    pace: Pace | None,
+    progress: Callable[[int], None] | None,
+) -> None:
+    packets = exchange.tables.counters
+    pacer = _Pacer(pace) if pace is not None and pace != Pace() else None
+    while limit_packets is None or packets[counters.PACKETS_IN] < limit_packets:
+        turns = TURNS_A_STEP
+        if limit_packets is not None:
+            turns = min(turns, limit_packets - int(packets[counters.PACKETS_IN]))
+        if pacer is not None:
+            turns = 1
+        code = int(run(exchange, loop, port.handle, turns))
+        if progress is not None:
+            progress(int(packets[counters.PACKETS_IN]))
+        if code == RUN_END_OF_INPUT:
+            return
+        if code != RUN_TURNS_DONE:
+            done = int(packets[counters.PACKETS_IN])
+            raise ReplayError(f"{port.config.in_path}: after packet {done}: {sentence_of_error(code)}")
+        if pacer is not None:
+            pacer.wait(exchange)
+
+
+class _Pacer:
+    """Sleeps so that packets go in no faster than asked."""
+
+    def __init__(self, pace: Pace) -> None:
+        self.pace = pace
+        self.started = time.perf_counter()
+        self.first_ns: int | None = None
+
+    def wait(self, exchange: Exchange) -> None:
+        taken = exchange.tables.counters
+        if self.pace.multiplier is not None:
+            stamp_ns = int(exchange.rx[0]["ts_ns"])
+            if self.first_ns is None:
+                self.first_ns = stamp_ns
+            due = (stamp_ns - self.first_ns) / 1e9 / self.pace.multiplier
+        elif self.pace.packets_a_second is not None:
+            due = int(taken[counters.PACKETS_IN]) / self.pace.packets_a_second
+        else:
+            assert self.pace.megabits_a_second is not None
+            due = int(taken[counters.BYTES_IN]) * 8 / (self.pace.megabits_a_second * 1e6)
+        delay = self.started + due - time.perf_counter()
+        if delay > 0:
+            time.sleep(delay)
+
+
+def load_journal(path: Path, config: Config) -> tuple[np.ndarray, int]:
+    """The bytes of the journal at `path` (uint8, a copy) and how many records it has, every one verified.
+
+    Raises ReplayError for another format, another schema or configuration, or a damaged record.
+    """
+    data = np.fromfile(path, np.uint8)
+    if data.size < JOURNAL_HEADER_BYTES:
+        raise ReplayError(f"{path}: is shorter than a journal's header")
+    header = data[:JOURNAL_HEADER_BYTES].view(JOURNAL_HEADER)[0]
+    if int(header["magic"]) != JOURNAL_MAGIC:
+        raise ReplayError(f"{path}: is not a journal")
+    if int(header["format_version"]) != JOURNAL_FORMAT_VERSION or int(header["record_bytes"]) != RECORD_BYTES:
+        raise ReplayError(
+            f"{path}: has journal format {int(header['format_version'])}; this program reads {JOURNAL_FORMAT_VERSION}"
+        )
+    if header["schema_digest"].tobytes() != schema_digest():
+        raise ReplayError(f"{path}: was written under other message schemas; replay it with the version that wrote it")
+    if header["config_digest"].tobytes() != config.state_digest():
+        raise ReplayError(
+            f"{path}: was written under another configuration (instruments, sessions, limits, epoch); give it by --config"
+        )
+    journal = map_journal(data)
+    committed = int(header["committed_records"])
+    if committed > journal.records.size:
+        raise ReplayError(f"{path}: names {committed} records but holds {journal.records.size}")
+    whole = int(count_whole(journal.records, 0, committed, 0))
+    if whole < committed:
+        raise ReplayError(f"{path}: record {whole + 1} of {committed} is damaged (CRC32C, number or chain)")
+    return data, committed
+
+
+def replay_journal(
+    path: Path,
+    config: Config,
+    *,
+    out: Path | None = None,
+    limit_records: int | None = None,
+    progress: Callable[[int], None] | None = None,
+    keep: list[Exchange] | None = None,
+) -> ReplayResult:
+    """Decide the records of the journal at `path` again. See `replay_capture`."""
+    data, committed = load_journal(path, config)
+    stop = committed if limit_records is None else min(committed, limit_records)
+    exchange = allocate(_sized_for(config, path), journal_memory=data, local_mac=LOCAL_MAC)
+    try:
+        port = open_port(PortConfig(kind="pcap", out_path=str(out) if out else ""))
+    except PortError as error:
+        raise ReplayError(error.sentence) from None
+    started = time.perf_counter()
+    with _closing(port):
+        for start in range(0, stop, TURNS_A_STEP):
+            _replay_records(exchange, port.handle, start, min(start + TURNS_A_STEP, stop))
+            if progress is not None:
+                progress(min(start + TURNS_A_STEP, stop))
+        drain(exchange, port.handle)
+    if keep is not None:
+        keep.append(exchange)
+    return _result(str(path), exchange, time.perf_counter() - started)
+
+
+@kernel
+def _replay_records(exchange, port, start, stop):
+    for index in range(start, stop):
+        replay_record(exchange, port, index)
+    return stop - start
+
+
+def _sized_for(config: Config, path: Path) -> Config:
+    """`config` with journal and feed store large enough for the input; their pages are taken only when written."""
+    try:
+        size_bytes = path.stat().st_size
+    except OSError as error:
+        raise ReplayError(f"{path}: cannot be read: {error.strerror}") from None
+    records = size_bytes // MESSAGE_BYTES_MIN + 2 * len(config.instruments) + 2 * len(config.sessions) + 1024
+    store_mib = (size_bytes * FEED_BYTES_A_CAPTURE_BYTE >> 20) + (config.limits.orders * 272 >> 20) + 16
+    return config.model_copy(
+        update={
+            "journal": config.journal.model_copy(update={"records": records}),
+            "feed": config.feed.model_copy(update={"store_mib": store_mib}),
+        }
+    )
+
+
+def drops(values: np.ndarray) -> dict[str, int]:
+    """The DROP counters that are not zero, by name."""
+    return {
+        row.name: int(value)
+        for row, value in zip(counters.COUNTERS, values, strict=True)
+        if row.name.startswith("drop_") and value
+    }
+
+
+def _result(name: str, exchange: Exchange, seconds: float) -> ReplayResult:
+    values = exchange.tables.counters
+
+    def value(index: int) -> int:
+        return int(values[index])
+
+    return ReplayResult(
+        input=name,
+        packets_in=value(counters.PACKETS_IN),
+        packets_out=value(counters.PACKETS_OUT),
+        orders_accepted=value(counters.ORDERS_ACCEPTED),
+        orders_rejected=value(counters.ORDERS_REJECTED),
+        fills=value(counters.FILLS),
+        shares_traded=value(counters.SHARES_TRADED),
+        cancels=value(counters.CANCELS),
+        cancels_rejected=value(counters.CANCELS_REJECTED),
+        replaces=value(counters.REPLACES),
+        replaces_to_nothing=value(counters.REPLACES_TO_NOTHING),
+        replaces_rejected=value(counters.REPLACES_REJECTED),
+        ioc_canceled=value(counters.IOC_CANCELED),
+        open_orders=int(exchange.book.state[0]["open_orders"]),
+        sequenced_inputs=value(counters.SEQUENCED_INPUTS),
+        gaps=value(counters.GAPS),
+        reports_out=value(counters.REPORTS_OUT),
+        feed_messages_out=value(counters.FEED_MESSAGES_OUT),
+        dropped=drops(values),
+        state_hash=whole_state_hash(exchange),
+        seconds=round(seconds, 6),
+    )

@@ -1,0 +1,1 @@
+"""May this order reach the book: instrument, account, limits."""

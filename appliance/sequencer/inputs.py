@@ -1,0 +1,35 @@
+"""Inputs that no order message carries: the bodies of their records, filled at the journal's next place."""
+
+from __future__ import annotations
+
+from appliance.sequencer.journal import RECORD_BYTES, next_index
+from native.jit import kernel
+from native.lowlevel import bytes_at
+
+
+@kernel
+def _cleared(journal):
+    """The next record, zeroed: a message that could not be read may have left something there."""
+    index = next_index(journal)
+    bytes_at(journal.records.ctypes.data + index * RECORD_BYTES, RECORD_BYTES)[:] = 0
+    return journal.records[index]
+
+
+@kernel
+def fill_context(journal, session, next_number, receive_ns):
+    """KIND_CONTEXT: the session says that its next message is `next_number`."""
+    record = _cleared(journal)
+    record["session"] = session
+    record["session_seq"] = next_number
+    record["receive_time_ns"] = receive_ns
+    return 0
+
+
+@kernel
+def fill_trading_status(journal, instrument, status, now_ns):
+    """KIND_TRADING_STATUS: the instrument opens or closes."""
+    record = _cleared(journal)
+    record["instrument"] = instrument
+    record["qty_lots"] = status
+    record["receive_time_ns"] = now_ns
+    return 0

@@ -1,0 +1,105 @@
+"""The last stage: finished frames from the outbox into the port's buffers, and out.
+
+A port that is full for a moment is asked again, a bounded number of times; then the frame is given up and counted.
+Nothing is lost for good by that: both streams are numbered and can be asked for again.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from appliance.state import OUTBOX_USED
+from native import counters
+from native.jit import kernel
+from native.layout import PKT
+from native.limits import TX_BURST_MAX
+from native.lowlevel import bytes_at
+from native.rim import port_service, port_tx_alloc, port_tx_burst, port_tx_flush
+
+TRIES_MAX = 20_000
+"""Times that a full port is asked again, with a flush in between: some tens of milliseconds."""
+_SERVICE_BUDGET = 256
+_PKT_BYTES = PKT.itemsize
+
+
+@kernel
+def send_all(tables, outbox, tx, port, time_ns):
+    """Give every finished frame of the outbox to `port`, in order, and empty the outbox. Returns frames sent."""
+    used = outbox.scalars[OUTBOX_USED]
+    waiting = np.int64(0)
+    for slot in range(used):
+        if outbox.frame_bytes[slot] > 0:
+            waiting += 1
+    sent = np.int64(0)
+    slot = np.int64(0)
+    tries = np.int64(0)
+    base = tx.ctypes.data
+    while waiting > 0:
+        got = np.int64(port_tx_alloc(port, base, min(waiting, TX_BURST_MAX)))
+        if got <= 0:
+            tries += 1
+            if tries > TRIES_MAX:
+                tables.counters[counters.TX_DROPPED] += waiting
+                break
+            tables.counters[counters.TX_RETRIES] += 1
+            port_tx_flush(port)
+            port_service(port, _SERVICE_BUDGET)
+            continue
+        for i in range(got):
+            while outbox.frame_bytes[slot] == 0:
+                slot += 1
+            _fill(outbox, slot, tx, i, time_ns)
+            tables.counters[counters.BYTES_OUT] += outbox.frame_bytes[slot]
+            slot += 1
+        waiting -= got
+        taken = _offer(tables, tx, port, got)
+        sent += taken
+        if taken < got:
+            tables.counters[counters.TX_DROPPED] += got - taken + waiting
+            break
+    _flush(tables, port)
+    outbox.scalars[OUTBOX_USED] = 0
+    tables.counters[counters.PACKETS_OUT] += sent
+    return sent
+
+
+@kernel
+def _fill(outbox, slot, tx, i, time_ns):
+    frame_at = outbox.frame_at[slot]
+    frame_bytes = outbox.frame_bytes[slot]
+    room = bytes_at(np.int64(tx[i]["data"]), np.int64(tx[i]["len"]))
+    frame_bytes = min(frame_bytes, np.int64(room.size))
+    room[:frame_bytes] = outbox.octets[frame_at : frame_at + frame_bytes]
+    tx[i]["len"] = frame_bytes
+    tx[i]["ts_ns"] = time_ns
+    return frame_bytes
+
+
+@kernel
+def _offer(tables, tx, port, count):
+    """Hand `tx[:count]` to the port; what it never takes is given back unsent. Returns how many it took."""
+    base = tx.ctypes.data
+    taken = np.int64(0)
+    for _ in range(TRIES_MAX):
+        took = np.int64(port_tx_burst(port, base + taken * _PKT_BYTES, count - taken))
+        if took > 0:
+            taken += took
+        if taken >= count:
+            return taken
+        tables.counters[counters.TX_RETRIES] += 1
+        port_tx_flush(port)
+        port_service(port, _SERVICE_BUDGET)
+    for i in range(taken, count):
+        tx[i]["len"] = 0
+    port_tx_burst(port, base + taken * _PKT_BYTES, count - taken)
+    return taken
+
+
+@kernel
+def _flush(tables, port):
+    for _ in range(TRIES_MAX):
+        if np.int64(port_tx_flush(port)) <= 0:
+            return 0
+        tables.counters[counters.TX_RETRIES] += 1
+        port_service(port, _SERVICE_BUDGET)
+    return 0

@@ -1,0 +1,95 @@
+"""Messages a second through the book alone: one thread, reports written for every message, checked before timed.
+
+Each flow is first run through the naive twin of the book (a prefix of it) and demanded equal, event for event; then
+through a fresh book, whole, with the clock on from the moment the book is full.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from typing import Any
+
+import numpy as np
+
+from appliance.book.check import check_book
+from appliance.book.match import apply, is_pending, resume
+from appliance.book.state import Book, allocate_book
+from bench.flows import SCENARIOS, make_flow
+from native.jit import bare_kernel
+from native.layout import EVENT, EVENT_CANCELED, EVENT_REJECTED, EVENT_TRADE
+from tests.naive.twins import Twins
+
+EVENTS_ROOM = 4096
+ORDERS_MAX = 1 << 17
+LEVELS_MAX = 1 << 16
+
+
+@bare_kernel
+def run(book: Book, commands: Any, first: int, last: int, events: Any, kinds: Any) -> int:
+    """Apply commands[first:last], overwriting `events`; counts event kinds. Returns the events, or a negative code."""
+    total = 0
+    for index in range(first, last):
+        count = apply(book, commands, index, events, 0)
+        if count < 0:
+            return count
+        kinds[events[count - 1]["kind"]] += 1
+        total += count
+        while is_pending(book):
+            total += resume(book, events, 0)
+    return total
+
+
+def measure(name: str, messages: int, seed: int, validated: int, repeats: int) -> dict[str, Any]:
+    scenario = SCENARIOS[name]
+    commands, before = make_flow(scenario, messages, seed)
+    twins = Twins(scenario.instruments, ORDERS_MAX, LEVELS_MAX)
+    twins.apply(commands[:validated])
+    twins.compare_books()
+    best_ns = None
+    events = np.zeros(EVENTS_ROOM, dtype=EVENT)
+    for _ in range(repeats):
+        kinds = np.zeros(16, dtype=np.int64)
+        book = allocate_book(scenario.instruments, ORDERS_MAX, LEVELS_MAX)
+        run(book, commands, 0, before, events, kinds)
+        kinds[:] = 0
+        resting = int(book.state[0]["open_orders"])
+        started = time.perf_counter_ns()
+        told = run(book, commands, before, commands.size, events, kinds)
+        elapsed = time.perf_counter_ns() - started
+        assert told > 0
+        best_ns = elapsed if best_ns is None else min(best_ns, elapsed)
+    assert best_ns is not None
+    faults = check_book(book)
+    assert not faults, faults[:3]
+    return {
+        "flow": name,
+        "messages": messages,
+        "ns_a_message": round(best_ns / messages, 1),
+        "messages_a_second": round(messages * 1e9 / best_ns),
+        "events": told,
+        "last_was_trade": int(kinds[EVENT_TRADE]),
+        "cancels": int(kinds[EVENT_CANCELED]),
+        "rejects": int(kinds[EVENT_REJECTED]),
+        "trades": int(book.state[0]["trades"]),
+        "resting_first": resting,
+        "resting_last": int(book.state[0]["open_orders"]),
+        "levels_last": int(book.state[0]["open_levels"]),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--messages", type=int, default=500_000)
+    parser.add_argument("--validated", type=int, default=40_000)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=26)
+    parser.add_argument("flows", nargs="*", default=list(SCENARIOS))
+    given = parser.parse_args()
+    for name in given.flows:
+        print(json.dumps(measure(name, given.messages, given.seed, given.validated, given.repeats)))
+
+
+if __name__ == "__main__":
+    main()

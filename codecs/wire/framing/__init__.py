@@ -1,0 +1,1 @@
+"""How messages are cut out of streams and datagrams. No numba."""

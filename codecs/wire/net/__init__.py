@@ -1,0 +1,1 @@
+"""Ethernet, IPv4 and UDP: kernels for the loop, plain Python for people and tests."""

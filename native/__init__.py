@@ -1,0 +1,1 @@
+"""The floor: what Python, kernels and C share, and the C itself."""

@@ -1,0 +1,58 @@
+/* What Python sees of the C library, for cffi; the headers say what each does. */
+
+int64_t clock_realtime_ns(void);
+int64_t clock_monotonic_ns(void);
+int32_t clock_idle(int64_t sleep_ns);
+
+int64_t crc32c(uint64_t address, int64_t length_bytes, int64_t crc);
+int64_t crc32c_software(uint64_t address, int64_t length_bytes, int64_t crc);
+
+typedef struct {
+    int32_t kind;
+    uint16_t port_id;
+    uint16_t udp_port_count;
+    uint16_t udp_ports[8];
+    int32_t rx_frames;
+    int32_t tx_frames;
+    int32_t tx_pending_max;
+    int32_t udp_checksum_complete;
+    const char *interface_name;
+    uint32_t local_ip;
+    int32_t multicast_ttl;
+    int32_t queue;
+    int32_t xdp_mode;
+    int32_t zero_copy;
+    const char *in_path;
+    const char *out_path;
+} port_config;
+
+typedef struct {
+    uint64_t mac;
+    uint32_t ip;
+    uint16_t udp_port;
+    uint16_t reserved;
+} port_identity_t;
+
+typedef struct {
+    uint64_t data;
+    uint32_t len;
+    uint16_t port;
+    uint16_t flags;
+    uint64_t ts_ns;
+    uint64_t cookie;
+} pkt_t;
+
+int32_t port_open(const port_config *config, uint64_t *port, char *problem, int32_t problem_bytes);
+int32_t port_close(uint64_t port);
+int32_t port_describe(uint64_t port, char *text, int32_t text_bytes);
+int32_t port_identity(uint64_t port, port_identity_t *identity);
+int32_t port_rx_burst(uint64_t port, uint64_t descs, int32_t max);
+int32_t port_rx_release(uint64_t port, uint64_t descs, int32_t n);
+int32_t port_tx_alloc(uint64_t port, uint64_t descs, int32_t n);
+int32_t port_tx_burst(uint64_t port, uint64_t descs, int32_t n);
+int32_t port_tx_flush(uint64_t port);
+int32_t port_service(uint64_t port, int32_t budget);
+int32_t port_stats(uint64_t port, uint64_t out);
+int32_t port_memory_inject(uint64_t port, const void *frame, int32_t frame_bytes, uint64_t ts_ns, uint16_t flags);
+int32_t port_memory_collect(uint64_t port, void *frame, int32_t room_bytes, pkt_t *desc);
+int32_t port_has_xdp(void);

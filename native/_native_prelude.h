@@ -1,0 +1,3 @@
+#include "clock.h"
+#include "crc32c.h"
+#include "port.h"

@@ -1,0 +1,84 @@
+"""Every counter: one row is one int64 in shared memory, written by the loop, read by anyone (`pitwire observe`).
+
+The order is the layout of the counters file; add at the end of a group. `DROP_*` rows are the reasons for which a
+datagram or message goes no further: each has one sentence, and bad input always ends in exactly one of them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Counter(NamedTuple):
+    name: str
+    sentence: str
+
+
+COUNTERS: tuple[Counter, ...] = ()
+
+
+def _counter(name: str, sentence: str) -> int:
+    global COUNTERS
+    COUNTERS = (*COUNTERS, Counter(name, sentence))
+    return len(COUNTERS) - 1
+
+
+# --- the loop ---------------------------------------------------------------------------------------------------
+TURNS = _counter("turns", "Turns of the loop.")
+BUSY_TURNS = _counter("busy_turns", "Turns that received at least one frame.")
+CYCLE_NS_MAX = _counter("cycle_ns_max", "Longest turn, ns, by the loop's own clock.")
+PACKETS_IN = _counter("packets_in", "Frames taken from the ports.")
+BYTES_IN = _counter("bytes_in", "Bytes of those frames.")
+PACKETS_OUT = _counter("packets_out", "Frames given to the ports.")
+BYTES_OUT = _counter("bytes_out", "Bytes of those frames.")
+TX_RETRIES = _counter("tx_retries", "Times the port could not take every frame at once.")
+TX_DROPPED = _counter("tx_dropped", "Frames given up because the port stayed full.")
+
+# --- dropped before the sequencer ---------------------------------------------------------------------------------
+DROP_FRAME_TRUNCATED = _counter("drop_frame_truncated", "The frame ends before its Ethernet header does.")
+DROP_NOT_IPV4 = _counter("drop_not_ipv4", "The EtherType is not IPv4 (one VLAN tag is looked through).")
+DROP_IPV4_HEADER = _counter("drop_ipv4_header", "The IPv4 header is truncated, of another version or too short.")
+DROP_IPV4_OPTIONS = _counter("drop_ipv4_options", "The IPv4 header has options.")
+DROP_IPV4_LENGTH = _counter("drop_ipv4_length", "The IPv4 total length does not fit the header or the frame.")
+DROP_IPV4_CHECKSUM = _counter("drop_ipv4_checksum", "The IPv4 header checksum is wrong.")
+DROP_IPV4_FRAGMENT = _counter("drop_ipv4_fragment", "The IPv4 packet is a fragment.")
+DROP_NOT_UDP = _counter("drop_not_udp", "The IPv4 protocol is not UDP.")
+DROP_UDP_LENGTH = _counter("drop_udp_length", "The UDP header is truncated or its length does not fit the packet.")
+DROP_UDP_CHECKSUM = _counter("drop_udp_checksum", "The UDP checksum is wrong.")
+DROP_NOT_FOR_US = _counter("drop_not_for_us", "The UDP destination is not the order-entry port.")
+DROP_DATAGRAM_SIZE = _counter("drop_datagram_size", "The datagram is larger than 1400 bytes.")
+DROP_CONTEXT_MISSING = _counter("drop_context_missing", "The datagram does not start with a whole FIXP Context.")
+DROP_SESSION_UNKNOWN = _counter("drop_session_unknown", "The Context names a session that is not provisioned.")
+DROP_SESSION_SEQ = _counter("drop_session_seq", "The Context's NextSeqNo is 0 or absurdly far ahead.")
+DROP_MESSAGE_TRUNCATED = _counter("drop_message_truncated", "A message's header or block ends beyond the datagram.")
+DROP_MESSAGE_SCHEMA = _counter("drop_message_schema", "A message is of another schema or an unknown template.")
+DROP_MESSAGE_BLOCK = _counter("drop_message_block", "A message's block is shorter than the fields that it needs.")
+DROP_DUPLICATE = _counter("drop_duplicate", "The message's number was seen before (idempotent flow: dropped).")
+DROP_JOURNAL_FULL = _counter("drop_journal_full", "The journal or the feed store is full: input is refused.")
+
+# --- sequenced ---------------------------------------------------------------------------------------------------
+SEQUENCED_INPUTS = _counter("sequenced_inputs", "Inputs with a number in the journal.")
+GAPS = _counter("gaps", "Gaps in a session's numbers, each answered by one NotApplied.")
+NOT_APPLIED = _counter("not_applied", "Numbers reported as NotApplied.")
+HEARTBEATS_IN = _counter("heartbeats_in", "Datagrams that hold a Context alone.")
+NEW_ORDERS = _counter("new_orders", "New order messages sequenced.")
+ORDERS_ACCEPTED = _counter("orders_accepted", "New orders accepted.")
+ORDERS_REJECTED = _counter("orders_rejected", "New orders rejected.")
+CANCELS = _counter("cancels", "Cancel requests that took an order off the book.")
+CANCELS_REJECTED = _counter("cancels_rejected", "Cancel requests rejected.")
+REPLACES = _counter("replaces", "Replace requests that took effect.")
+REPLACES_TO_NOTHING = _counter("replaces_to_nothing", "Of those, how many left nothing open.")
+REPLACES_REJECTED = _counter("replaces_rejected", "Replace requests rejected.")
+FILLS = _counter("fills", "Fills; each gives two execution reports.")
+SHARES_TRADED = _counter("shares_traded", "Lots traded.")
+IOC_CANCELED = _counter("ioc_canceled", "Orders whose rest was cancelled by their TimeInForce.")
+OPEN_ORDERS = _counter("open_orders", "Orders resting now.")
+
+# --- out ---------------------------------------------------------------------------------------------------------
+REPORTS_OUT = _counter("reports_out", "Application messages sent to sessions.")
+REPORT_PACKETS_OUT = _counter("report_packets_out", "Datagrams sent to sessions.")
+FEED_MESSAGES_OUT = _counter("feed_messages_out", "Market data messages published.")
+FEED_PACKETS_OUT = _counter("feed_packets_out", "Market data packets published.")
+FEED_HEARTBEATS_OUT = _counter("feed_heartbeats_out", "Market data heartbeats sent.")
+
+COUNTERS_COUNT = len(COUNTERS)

@@ -1,0 +1,296 @@
+"""What numba lacks, as intrinsics: unaligned loads and stores at constant offsets, acquire and release, bit counts.
+
+All byte access goes through a `uint8` array of one dimension, so that the checked build (NUMBA_BOUNDSCHECK=1) proves
+every load and store against the array's end. `getter` and `setter` make a function for a type and a constant offset;
+generated codecs are nothing but such functions. They are inlined code, not calls: no dispatcher, no compile of their
+own. Integers come out as int64 always (a uint64 keeps its bits), floats as float64.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from native.jit import CHECKED, INTERPRETED  # first: it sets numba's environment
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+# kind: (bits, is float, is signed, is big-endian, struct format)
+_KINDS: dict[str, tuple[int, bool, bool, bool, str]] = {}
+for _name, _bits, _float, _signed, _format in (
+    ("u8", 8, False, False, "B"),
+    ("i8", 8, False, True, "b"),
+    ("u16", 16, False, False, "H"),
+    ("i16", 16, False, True, "h"),
+    ("u32", 32, False, False, "I"),
+    ("i32", 32, False, True, "i"),
+    ("u64", 64, False, False, "Q"),
+    ("i64", 64, False, True, "q"),
+    ("f32", 32, True, True, "f"),
+    ("f64", 64, True, True, "d"),
+):
+    _KINDS[_name] = (_bits, _float, _signed, False, "<" + _format)
+    _KINDS[_name + "be"] = (_bits, _float, _signed, True, ">" + _format)
+
+_I64 = ir.IntType(64)
+
+
+def _is_bytes(array: Any) -> bool:
+    return isinstance(array, types.Array) and array.dtype == types.uint8 and array.ndim == 1
+
+
+def _address(context: Any, builder: Any, array_type: Any, array: Any, offset: Any, size: int, what: str) -> Any:
+    """Pointer to `array[offset]`; in the checked build an IndexError unless `size` bytes are there."""
+    view = context.make_array(array_type)(context, builder, value=array)
+    if CHECKED:
+        last = builder.add(offset, ir.Constant(_I64, size))
+        outside = builder.or_(
+            builder.icmp_signed("<", offset, ir.Constant(_I64, 0)), builder.icmp_signed(">", last, view.nitems)
+        )
+        with builder.if_then(outside, likely=False):
+            context.call_conv.return_user_exc(builder, IndexError, (f"{what} of {size} bytes outside its buffer",))
+    return builder.gep(view.data, [offset])
+
+
+def _swapped(builder: Any, value: Any, bits: int, big_endian: bool) -> Any:
+    return builder.bswap(value) if big_endian and bits > 8 else value
+
+
+def getter(kind: str, field_offset: int = 0) -> Callable[[Any, int], Any]:
+    """A kernel function `get(buf, at)` that reads a `kind` at `at + field_offset` of the uint8 array `buf`."""
+    bits, is_float, signed, big_endian, struct_format = _KINDS[kind]
+    size = bits // 8
+
+    if INTERPRETED:
+
+        def get_interpreted(buf: Any, at: int) -> Any:
+            start = int(at) + field_offset
+            if start < 0 or start + size > buf.size:
+                raise IndexError(f"load of {size} bytes outside its buffer")
+            value = struct.unpack_from(struct_format, buf, start)[0]
+            return value - (1 << 64) if bits == 64 and not is_float and value >= 1 << 63 else value
+
+        return get_interpreted
+
+    def get(typing_context: Any, buf: Any, at: Any) -> Any:
+        if not _is_bytes(buf) or not isinstance(at, types.Integer):
+            return None
+        result = types.float64 if is_float else types.int64
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            at_i64 = context.cast(builder, args[1], signature.args[1], types.int64)
+            offset = builder.add(at_i64, ir.Constant(_I64, field_offset))
+            place = _address(context, builder, signature.args[0], args[0], offset, size, "load")
+            integer = ir.IntType(bits)
+            raw = builder.load(builder.bitcast(place, integer.as_pointer()), align=1)
+            raw = _swapped(builder, raw, bits, big_endian)
+            if is_float:
+                if bits == 32:
+                    return builder.fpext(builder.bitcast(raw, ir.FloatType()), ir.DoubleType())
+                return builder.bitcast(raw, ir.DoubleType())
+            if bits == 64:
+                return raw
+            return builder.sext(raw, _I64) if signed else builder.zext(raw, _I64)
+
+        return result(buf, at), codegen
+
+    return intrinsic(get)
+
+
+def setter(kind: str, field_offset: int = 0) -> Callable[[Any, int, Any], None]:
+    """A kernel function `put(buf, at, value)` that writes a `kind` at `at + field_offset` of the uint8 array `buf`."""
+    bits, is_float, _signed, big_endian, struct_format = _KINDS[kind]
+    size = bits // 8
+
+    if INTERPRETED:
+
+        def put_interpreted(buf: Any, at: int, value: Any) -> None:
+            start = int(at) + field_offset
+            if start < 0 or start + size > buf.size:
+                raise IndexError(f"store of {size} bytes outside its buffer")
+            if is_float:
+                struct.pack_into(struct_format, buf, start, float(value))
+                return
+            order = "big" if big_endian else "little"
+            raw = (int(value) & ((1 << bits) - 1)).to_bytes(size, order)  # type: ignore[arg-type]
+            buf[start : start + size] = np.frombuffer(raw, dtype=np.uint8)
+
+        return put_interpreted
+
+    def put(typing_context: Any, buf: Any, at: Any, value: Any) -> Any:
+        if not _is_bytes(buf) or not isinstance(at, types.Integer):
+            return None
+        if not isinstance(value, (types.Integer, types.Boolean, types.IntegerLiteral, types.Float)):
+            return None
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            at_i64 = context.cast(builder, args[1], signature.args[1], types.int64)
+            offset = builder.add(at_i64, ir.Constant(_I64, field_offset))
+            place = _address(context, builder, signature.args[0], args[0], offset, size, "store")
+            integer = ir.IntType(bits)
+            if is_float:
+                number = context.cast(builder, args[2], signature.args[2], types.float64)
+                if bits == 32:
+                    number = builder.fptrunc(number, ir.FloatType())
+                raw = builder.bitcast(number, integer)
+            else:
+                raw = context.cast(builder, args[2], signature.args[2], types.int64)
+                if bits < 64:
+                    raw = builder.trunc(raw, integer)
+            raw = _swapped(builder, raw, bits, big_endian)
+            builder.store(raw, builder.bitcast(place, integer.as_pointer()), align=1)
+            return context.get_dummy_value()
+
+        return types.void(buf, at, value), codegen
+
+    return intrinsic(put)
+
+
+load_u8 = getter("u8")
+load_u16 = getter("u16")
+load_u32 = getter("u32")
+load_u64 = getter("u64")
+load_i64 = getter("i64")
+load_u16be = getter("u16be")
+load_u32be = getter("u32be")
+store_u8 = setter("u8")
+store_u16 = setter("u16")
+store_u32 = setter("u32")
+store_u64 = setter("u64")
+store_u16be = setter("u16be")
+store_u32be = setter("u32be")
+
+
+if INTERPRETED:
+
+    def bytes_at(address: int, length: int) -> Any:
+        """The `length` bytes at `address` as a uint8 array. Nothing is copied; the caller vouches for the memory."""
+        return np.ctypeslib.as_array((ctypes.c_uint8 * int(length)).from_address(int(address)))
+
+    def load_acquire64(address: int) -> int:
+        """The int64 at `address`; no later access moves before it."""
+        return ctypes.c_int64.from_address(int(address)).value
+
+    def store_release64(address: int, value: int) -> None:
+        """Store an int64 at `address` after every earlier access."""
+        ctypes.c_int64.from_address(int(address)).value = int(value)
+
+    def count_trailing_zeros64(word: int) -> int:
+        """Zero bits below the lowest one bit; 64 for 0."""
+        word = int(word) & 0xFFFFFFFFFFFFFFFF
+        return 64 if word == 0 else (word & -word).bit_length() - 1
+
+    def count_leading_zeros64(word: int) -> int:
+        """Zero bits above the highest one bit; 64 for 0."""
+        return 64 - (int(word) & 0xFFFFFFFFFFFFFFFF).bit_length()
+
+    def pause() -> None:
+        """Tell the CPU that this is a spin loop."""
+
+    def prefetch(address: int) -> None:
+        """Start to fetch the cache line at `address`."""
+
+else:
+
+    @intrinsic
+    def bytes_at(typing_context: Any, address: Any, length: Any) -> Any:
+        """The `length` bytes at `address` as a uint8 array. Nothing is copied; the caller vouches for the memory."""
+        array_type = types.Array(types.uint8, 1, "C")
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            where = context.cast(builder, args[0], signature.args[0], types.int64)
+            items = context.cast(builder, args[1], signature.args[1], types.intp)
+            array = context.make_array(array_type)(context, builder)
+            one = ir.Constant(_I64, 1)
+            array.data = builder.inttoptr(where, ir.IntType(8).as_pointer())
+            array.nitems = items
+            array.itemsize = one
+            array.shape = cgutils.pack_array(builder, [items])
+            array.strides = cgutils.pack_array(builder, [one])
+            array.meminfo = cgutils.get_null_value(array.meminfo.type)
+            array.parent = cgutils.get_null_value(array.parent.type)
+            return array._getvalue()
+
+        return array_type(address, length), codegen
+
+    @intrinsic
+    def load_acquire64(typing_context: Any, address: Any) -> Any:
+        """The int64 at `address`; no later access moves before it."""
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            where = context.cast(builder, args[0], signature.args[0], types.int64)
+            return builder.load_atomic(builder.inttoptr(where, _I64.as_pointer()), "acquire", 8)
+
+        return types.int64(address), codegen
+
+    @intrinsic
+    def store_release64(typing_context: Any, address: Any, value: Any) -> Any:
+        """Store an int64 at `address` after every earlier access."""
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            where = context.cast(builder, args[0], signature.args[0], types.int64)
+            stored = context.cast(builder, args[1], signature.args[1], types.int64)
+            builder.store_atomic(stored, builder.inttoptr(where, _I64.as_pointer()), "release", 8)
+            return context.get_dummy_value()
+
+        return types.void(address, value), codegen
+
+    @intrinsic
+    def count_trailing_zeros64(typing_context: Any, word: Any) -> Any:
+        """Zero bits below the lowest one bit; 64 for 0."""
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            bits = context.cast(builder, args[0], signature.args[0], types.int64)
+            return builder.cttz(bits, ir.Constant(ir.IntType(1), 0))
+
+        return types.int64(word), codegen
+
+    @intrinsic
+    def count_leading_zeros64(typing_context: Any, word: Any) -> Any:
+        """Zero bits above the highest one bit; 64 for 0."""
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            bits = context.cast(builder, args[0], signature.args[0], types.int64)
+            return builder.ctlz(bits, ir.Constant(ir.IntType(1), 0))
+
+        return types.int64(word), codegen
+
+    @intrinsic
+    def pause(typing_context: Any) -> Any:
+        """Tell the CPU that this is a spin loop."""
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            if platform.machine() == "x86_64":  # elsewhere the loop spins without the hint
+                function = builder.module.declare_intrinsic(
+                    "llvm.x86.sse2.pause", (), ir.FunctionType(ir.VoidType(), [])
+                )
+                builder.call(function, [])
+            return context.get_dummy_value()
+
+        return types.void(), codegen
+
+    @intrinsic
+    def prefetch(typing_context: Any, address: Any) -> Any:
+        """Start to fetch the cache line at `address`."""
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            where = context.cast(builder, args[0], signature.args[0], types.int64)
+            pointer = builder.inttoptr(where, ir.IntType(8).as_pointer())
+            i32 = ir.IntType(32)
+            function = builder.module.declare_intrinsic(
+                "llvm.prefetch",
+                (pointer.type,),
+                ir.FunctionType(ir.VoidType(), [pointer.type, i32, i32, i32]),
+            )
+            builder.call(function, [pointer, ir.Constant(i32, 0), ir.Constant(i32, 3), ir.Constant(i32, 1)])
+            return context.get_dummy_value()
+
+        return types.void(address), codegen

@@ -1,0 +1,1 @@
+"""The caretaker: prepares the host and its network interfaces."""

@@ -1,0 +1,108 @@
+"""Sweeps that are larger than the room for their events: stopped, drained, gone on with; nothing lost, no copy made."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from appliance.book.check import check_book
+from appliance.book.match import apply, is_pending, resume
+from appliance.book.state import Book, allocate_book, state_hash
+from appliance.book.view import depth
+from native.codes import ERROR_BUSY, ERROR_INVALID_ARGUMENT, RESTATEMENT_FOK_KILLED, RESTATEMENT_IOC_REMAINDER
+from native.jit import INTERPRETED
+from native.layout import COMMAND, EVENT, EVENT_ACCEPTED, EVENT_CANCELED, EVENT_RESTED, EVENT_TRADE, KIND_SESSION_PEER
+from tests.naive.twins import command_record
+
+MAKERS = 2_000 if INTERPRETED else 1_000_000
+LEVELS = 500
+
+
+def book_of_sells(makers: int, levels: int) -> Book:
+    """`makers` sells of one lot each, on `levels` prices from 1 up."""
+    book = allocate_book(1, makers + 1, levels + 1)
+    sells = np.zeros(makers, dtype=COMMAND)
+    for name, value in {"kind": 1, "side": 2, "ord_type": 50, "time_in_force": 48, "qty_lots": 1}.items():
+        sells[name] = value
+    sells["cl_ord_id"] = np.arange(1, makers + 1)
+    sells["price_ticks"] = 1 + np.arange(makers) % levels
+    events = np.zeros(8, dtype=EVENT)
+    for index in range(makers):
+        assert apply(book, sells, index, events, 0) == 2
+    return book
+
+
+@pytest.mark.parametrize("time_in_force", [48, 51])
+def test_a_million_makers_through_eight_events(time_in_force: int) -> None:
+    book = book_of_sells(MAKERS, LEVELS)
+    events = np.zeros(8, dtype=EVENT)
+    aggressor = command_record(qty_lots=MAKERS + 5, price_ticks=LEVELS, cl_ord_id=1, session=1)
+    aggressor["time_in_force"] = time_in_force
+    batches = [events[: apply(book, aggressor, 0, events, 0)].copy()]
+    while is_pending(book):
+        batches.append(events[: resume(book, events, 0)].copy())
+        assert batches[-1].size > 0
+    told = np.concatenate(batches)
+    assert told.size == MAKERS + 2
+    assert told[0]["kind"] == EVENT_ACCEPTED
+    trades = told[1:-1]
+    assert (trades["kind"] == EVENT_TRADE).all()
+    assert (np.diff(trades["price_ticks"]) >= 0).all()
+    assert (trades["trade_id"] == np.arange(1, MAKERS + 1)).all()
+    assert (trades["leaves_lots"] == MAKERS + 5 - np.arange(1, MAKERS + 1)).all()
+    for price in (1, LEVELS):
+        assert (np.diff(trades["maker_priority"][trades["price_ticks"] == price].astype(np.int64)) > 0).all()
+    last = told[-1]
+    if time_in_force == 48:
+        assert (last["kind"], last["leaves_lots"], last["cum_lots"]) == (EVENT_RESTED, 5, MAKERS)
+    else:
+        assert (last["kind"], last["qty_lots"], last["reason"]) == (EVENT_CANCELED, 5, RESTATEMENT_IOC_REMAINDER)
+    assert len(depth(book, 0).sells) == 0
+    assert check_book(book) == []
+
+
+def test_while_events_are_pending_nothing_else_is_done() -> None:
+    book = book_of_sells(6, 3)
+    events = np.zeros(4, dtype=EVENT)
+    assert apply(book, command_record(qty_lots=9, price_ticks=3, cl_ord_id=9, session=1), 0, events, 0) == 4
+    assert is_pending(book)
+    before = state_hash(book)
+    assert apply(book, command_record(cl_ord_id=77), 0, events, 0) == ERROR_BUSY
+    assert state_hash(book) == before
+    assert check_book(book) == []
+    assert resume(book, events, 1) == 3  # from a place in the middle of the buffer
+    assert is_pending(book)
+    assert resume(book, events, 0) == 1
+    assert not is_pending(book)
+    assert events[0]["kind"] == EVENT_RESTED
+    assert resume(book, events, 0) == 0
+
+
+@pytest.mark.parametrize("room", [1, 2, 3])
+def test_a_fill_or_kill_is_told_whole_through_any_room(room: int) -> None:
+    book = book_of_sells(2, 2)
+    events = np.zeros(room, dtype=EVENT)
+    count = apply(
+        book, command_record(qty_lots=3, price_ticks=9, cl_ord_id=9, session=1, time_in_force=52), 0, events, 0
+    )
+    told = events[:count]["kind"].tolist()
+    while is_pending(book):
+        count = resume(book, events, 0)
+        told += events[:count]["kind"].tolist()
+        assert events[count - 1]["reason"] == RESTATEMENT_FOK_KILLED
+    assert told == [EVENT_ACCEPTED, EVENT_CANCELED]
+    assert check_book(book) == []
+
+
+def test_arguments_out_of_range_change_nothing() -> None:
+    book = allocate_book(2, 4, 4)
+    events = np.zeros(4, dtype=EVENT)
+    good = command_record(cl_ord_id=1)
+    before = state_hash(book)
+    for index, first in ((-1, 0), (1, 0), (0, -1), (0, 4)):
+        assert apply(book, good, index, events, first) == ERROR_INVALID_ARGUMENT
+    for wrong in ({"instrument": 2}, {"session": 1 << 16}, {"kind": KIND_SESSION_PEER}, {"instrument": 0xFFFFFFFF}):
+        assert apply(book, command_record(**wrong), 0, events, 0) == ERROR_INVALID_ARGUMENT
+    assert resume(book, events, 4) == ERROR_INVALID_ARGUMENT
+    assert state_hash(book) == before
+    assert apply(book, good, 0, events, 2) == 2
