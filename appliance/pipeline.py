@@ -249,6 +249,14 @@ def replay_record(exchange, port, index):
 
 
 @kernel
+def replay_records(exchange, port, start, stop):
+    """Decide the records [start, stop) of a journal again. Returns how many."""
+    for index in range(start, stop):
+        replay_record(exchange, port, index)
+    return stop - start
+
+
+@kernel
 def drain(exchange, port):
     """Close every datagram of the turn and send all of them. Returns frames sent."""
     return _close_and_send(exchange, port, np.int64(FREE))

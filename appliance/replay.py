@@ -18,11 +18,10 @@ import numpy as np
 from appliance.config import Config
 from appliance.exchange import Exchange, allocate, schema_digest, whole_state_hash
 from appliance.loop import RUN_END_OF_INPUT, RUN_TURNS_DONE, LoopState, allocate_loop, run
-from appliance.pipeline import drain, replay_record
+from appliance.pipeline import drain, replay_records
 from appliance.sequencer.journal import RECORD_BYTES, count_whole, map_journal
 from native import counters
 from native.codes import sentence_of_error
-from native.jit import kernel
 from native.layout import (
     JOURNAL_FORMAT_VERSION,
     JOURNAL_HEADER,
@@ -259,20 +258,13 @@ def replay_journal(
     started = time.perf_counter()
     with _closing(port):
         for start in range(0, stop, TURNS_A_STEP):
-            _replay_records(exchange, port.handle, start, min(start + TURNS_A_STEP, stop))
+            replay_records(exchange, port.handle, start, min(start + TURNS_A_STEP, stop))
             if progress is not None:
                 progress(min(start + TURNS_A_STEP, stop))
         drain(exchange, port.handle)
     if keep is not None:
         keep.append(exchange)
     return _result(str(path), exchange, time.perf_counter() - started)
-
-
-@kernel
-def _replay_records(exchange, port, start, stop):
-    for index in range(start, stop):
-        replay_record(exchange, port, index)
-    return stop - start
 
 
 def _sized_for(config: Config, path: Path) -> Config:

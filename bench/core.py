@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from appliance.book.check import check_book
-from appliance.book.match import apply, is_pending, resume
+from appliance.book.match import PREFETCH_AHEAD, apply, is_pending, prefetch_request, resume
 from appliance.book.state import Book, allocate_book
 from bench.flows import SCENARIOS, make_flow
 from native.jit import bare_kernel
@@ -28,16 +28,19 @@ LEVELS_MAX = 1 << 16
 
 @bare_kernel
 def run(book: Book, commands: Any, first: int, last: int, events: Any, kinds: Any) -> int:
-    """Apply commands[first:last], overwriting `events`; counts event kinds. Returns the events, or a negative code."""
+    """Apply commands[first:last], overwriting `events`; counts the kinds of last events. Returns the events."""
     total = 0
     for index in range(first, last):
+        if index + PREFETCH_AHEAD < last:
+            prefetch_request(book, commands, index + PREFETCH_AHEAD)
         count = apply(book, commands, index, events, 0)
         if count < 0:
             return count
-        kinds[events[count - 1]["kind"]] += 1
         total += count
         while is_pending(book):
-            total += resume(book, events, 0)
+            count = resume(book, events, 0)
+            total += count
+        kinds[events[count - 1]["kind"]] += 1
     return total
 
 
@@ -69,7 +72,7 @@ def measure(name: str, messages: int, seed: int, validated: int, repeats: int) -
         "ns_a_message": round(best_ns / messages, 1),
         "messages_a_second": round(messages * 1e9 / best_ns),
         "events": told,
-        "last_was_trade": int(kinds[EVENT_TRADE]),
+        "filled_whole": int(kinds[EVENT_TRADE]),
         "cancels": int(kinds[EVENT_CANCELED]),
         "rejects": int(kinds[EVENT_REJECTED]),
         "trades": int(book.state[0]["trades"]),

@@ -63,10 +63,10 @@ class Arrays:
             block[_WORDS_A_MEMBER * place] = member.ctypes.data
             block[_WORDS_A_MEMBER * place + 1] = member.size
             kinds.append((name, None if INTERPRETED else types.Array(from_dtype(member.dtype), 1, "C")))
-        self._block = block
+        self._block: np.ndarray = block
         self._block_address = block.ctypes.data
         if not INTERPRETED:
-            self._numba_type_ = ArraysType(type(self).__qualname__, tuple(kinds))
+            self._numba_type_: Any = ArraysType(type(self).__qualname__, tuple(kinds))
 
     def __iter__(self) -> Iterator[Any]:
         return (getattr(self, name) for name in self.member_names)

@@ -1,7 +1,8 @@
 """Write `native/gen/layout.h`: the records, limits and codes of the Python tables, for C.
 
 Every record gets a `_Static_assert` for its size and for each offset, so a drifted field fails the C compile. The
-output is committed; `tests/native/test_layout_header.py` fails when it is stale. Run: `python -m native.gen_header`.
+output is committed; `tests/native/test_layout_header.py` fails when it is stale. Run: `python -m native.gen_header`;
+with `--check` it writes nothing and ends with status 3 where the file is stale.
 """
 
 from __future__ import annotations
@@ -79,11 +80,16 @@ def header_text() -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
+    if arguments == ["--check"]:
+        if HEADER.is_file() and HEADER.read_text(encoding="ascii") == header_text():
+            return 0
+        print(f"{HEADER} is stale: run python -m native.gen_header", file=sys.stderr)
+        return 3
     HEADER.parent.mkdir(exist_ok=True)
     HEADER.write_text(header_text(), encoding="ascii")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -82,5 +82,5 @@ def inner_kernel(function: F) -> F:
     """
     if INTERPRETED:
         return function
-    options = {"nogil": True, "error_model": "numpy", "_nrt": False, "forceinline": True, "no_cfunc_wrapper": True, "no_cpython_wrapper": True}
-    return cast(F, register_jitable(**options)(function))
+    options = {"nogil": True, "error_model": "numpy", "_nrt": False, "forceinline": True}
+    return cast(F, register_jitable(no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)(function))

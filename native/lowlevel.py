@@ -120,7 +120,7 @@ def setter(kind: str, field_offset: int = 0) -> Callable[[Any, int, Any], None]:
                 struct.pack_into(struct_format, buf, start, float(value))
                 return
             order = "big" if big_endian else "little"
-            raw = (int(value) & ((1 << bits) - 1)).to_bytes(size, order)  # type: ignore[arg-type]
+            raw = (int(value) & ((1 << bits) - 1)).to_bytes(size, order)
             buf[start : start + size] = np.frombuffer(raw, dtype=np.uint8)
 
         return put_interpreted

@@ -15,8 +15,8 @@
  *
  * Threads
  *     One thread uses a port at a time. Beside it, another thread may inject into and collect from a memory port
- *     (one thread each), and any thread may ask port_stats: it changes nothing. port_open and port_close may be called from any thread, port_close only when the port's own
- *     thread has left.
+ *     (one thread each), and one other thread may ask port_stats, which moves no buffer. port_open and port_close may
+ *     be called from any thread, port_close only when the port's own thread has left.
  *
  * Nothing here blocks, except port_open (up to a second) and port_close. All arguments of the loop's calls are
  * integers: `port` is the handle of port_open, `descs` the address of an array of pkt_t. Results: >= 0 a count, < 0 a

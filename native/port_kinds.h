@@ -64,7 +64,7 @@ struct frame_pool {
     int32_t free_count;
 };
 
-/* 0 or ERROR_NO_MEMORY. `base` 0: the pool maps its own memory. */
+/* 0 or ERROR_NO_MEMORY; close it in either case. */
 int32_t frame_pool_open(struct frame_pool *pool, int32_t frame_count);
 void frame_pool_close(struct frame_pool *pool);
 

@@ -55,7 +55,12 @@ def _check_ladder(book: Book, side: int, seen_nodes: set[int], faults: _Faults) 
     levels: list[int] = []
 
     def walk(reference: int, parent: int, height: int) -> None:
-        faults.expect(height <= HEIGHTS_MAX, f"Side {side}: a path of the ladder is longer than {HEIGHTS_MAX}.")
+        if height > HEIGHTS_MAX:
+            faults.append(f"Side {side}: a path of the ladder is longer than {HEIGHTS_MAX}.")
+            return
+        if (reference & ~LADDER_LEVEL_BIT) >= book.levels.size:
+            faults.append(f"Side {side}: the ladder refers to {reference}, which there is not.")
+            return
         if reference & LADDER_LEVEL_BIT:
             level = reference & ~LADDER_LEVEL_BIT
             faults.expect(book.levels[level]["parent"] == parent, f"Level {level} does not know its parent.")
@@ -106,10 +111,10 @@ def _check_queue(book: Book, side: int, level: int, seen_slots: set[int], faults
     record = book.levels[level]
     slot, before, count, qty_lots, priority = int(record["head"]), NO_INDEX, 0, 0, 0
     while slot != NO_INDEX:
-        order = book.orders[slot]
-        if slot in seen_slots:
-            faults.append(f"Order {slot} stands in two places.")
+        if slot >= book.orders.size or slot in seen_slots:
+            faults.append(f"Order {slot} stands in two places or is none.")
             break
+        order = book.orders[slot]
         seen_slots.add(slot)
         is_sell = int(order["side"]) in (SIDE_SELL, SIDE_SELL_SHORT, SIDE_SELL_SHORT_EXEMPT)
         price = int(order["price_ticks"])
@@ -144,10 +149,10 @@ def _check_pool(
     """The free list and the entries in use are the pool, each entry once."""
     free: set[int] = set()
     entry = int(head)
-    while entry != NO_INDEX and entry not in free:
+    while entry < links.size and entry not in free:
         free.add(entry)
         entry = int(links[entry])
-    faults.expect(entry == NO_INDEX, f"The free list of the {name} pool bites its tail.")
+    faults.expect(entry == NO_INDEX, f"The free list of the {name} pool does not end.")
     faults.expect(not free & used, f"The {name} pool has entries that are both free and in use.")
     faults.expect(len(free) + len(used) == links.size, f"The {name} pool has lost entries.")
     faults.expect(used_count == len(used), f"The {name} pool counts {used_count} of {len(used)} entries in use.")

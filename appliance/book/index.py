@@ -16,7 +16,7 @@ import numpy as np
 
 from appliance.book.state import BUCKET_WORDS, Book
 from native.jit import INTERPRETED, bare_kernel, inner_kernel
-from native.lowlevel import count_trailing_zeros64
+from native.lowlevel import count_trailing_zeros64, prefetch
 
 BUCKETS_PROBED_MAX = 64
 ENTRIES = 6
@@ -61,6 +61,13 @@ else:
 def zero_tags(tags: np.uint64) -> np.uint64:
     """The high bit of each tag byte that is zero. No carry leaves a byte, so it is exact."""
     return ~(((tags & TAG_LOW_BITS) + TAG_LOW_BITS) | tags | TAG_LOW_BITS) & TAG_HIGH_BITS
+
+
+@inner_kernel
+def prefetch_entry(book: Book, hashed: int) -> None:
+    """Start to fetch the home bucket."""
+    bucket = (hashed >> 8) & np.int64(book.index.size // BUCKET_WORDS - 1)
+    prefetch(book.index.ctypes.data + bucket * BUCKET_WORDS * 8)
 
 
 @inner_kernel

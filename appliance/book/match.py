@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from appliance.book.events import write_order_event, write_reject, write_trade
-from appliance.book.index import add_entry, find_entry, hash_of, remove_entry
+from appliance.book.index import add_entry, find_entry, hash_of, prefetch_entry, remove_entry
 from appliance.book.ladder import next_level, side_key
 from appliance.book.queue import is_known_side, join_queue, leave_queue, release_order, side_index
 from appliance.book.rules import (
@@ -55,6 +55,7 @@ from native.layout import (
 )
 from native.limits import ORDER_SLOT_BITS
 
+PREFETCH_AHEAD = 4
 SESSION_INDEX_MAX = (1 << 16) - 1
 NO_ID = np.uint64(0)
 
@@ -108,6 +109,45 @@ def resume(book: Book, events: Any, first: int) -> int:
 def is_pending(book: Book) -> bool:
     """Whether events of the last request wait for room."""
     return np.int64(book.state[0]["pending_stage"]) != PENDING_NOTHING
+
+
+@inner_kernel
+def prefetch_request(book: Book, commands: Any, index: int) -> None:
+    """Start to fetch the index bucket that the request `commands[index]` will look into; call it a few requests ahead.
+
+    Changes nothing. Measured on flows with 20,000 to 90,000 resting orders: 10 to 30 ns a message gained. To fetch the
+    order itself in a second step brought nothing more.
+    """
+    command = commands[index]
+    is_new = np.int64(command["kind"]) == KIND_NEW_ORDER
+    cl_ord_id = command["cl_ord_id"] if is_new else command["orig_cl_ord_id"]
+    prefetch_entry(book, hash_of(np.int64(command["session"]), cl_ord_id))
+
+
+@bare_kernel
+def apply_batch(book: Book, commands: Any, first: int, last: int, events: Any, progress: Any) -> int:
+    """Do `commands[first:last]` as far as there is room for their events, what is pending first.
+
+    progress: (1,) int64, set to the index of the first command that was not begun. Returns how many events were written
+    from `events[0]` on, or a code as `apply` does (of the command at `progress[0]`; those before it are done). Call
+    again from `progress[0]` until that is `last` and nothing is pending.
+    """
+    at = np.int64(0)
+    index = first
+    if is_pending(book):
+        at = resume(book, events, 0)
+    while index < last and at >= 0 and at < events.size and not is_pending(book):
+        if index + PREFETCH_AHEAD < last:
+            prefetch_request(book, commands, index + PREFETCH_AHEAD)
+        count = apply(book, commands, index, events, at)
+        if count < 0:
+            if at == 0:
+                at = count
+            break
+        at += count
+        index += 1
+    progress[0] = index
+    return at
 
 
 @inner_kernel

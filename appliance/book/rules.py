@@ -44,11 +44,11 @@ def may_rest(time_in_force: int) -> bool:
 
 
 @inner_kernel
-def check_terms(commands: Any, index: int) -> int:
+def check_terms(commands: Any, index: int, qty_lots_min: int) -> int:
     """Quantity, then price: what a new order and a replace must both have right."""
     flags = np.int64(commands[index]["flags"])
     qty_lots = np.int64(commands[index]["qty_lots"])
-    if qty_lots <= 0 or qty_lots > QTY_LOTS_MAX or flags & COMMAND_QTY_OUT_OF_RANGE:
+    if qty_lots < qty_lots_min or qty_lots > QTY_LOTS_MAX or flags & COMMAND_QTY_OUT_OF_RANGE:
         return REJECT_INCORRECT_QUANTITY
     if flags & COMMAND_PRICE_OFF_TICK:
         return REJECT_INVALID_PRICE_INCREMENT
@@ -67,7 +67,7 @@ def check_new_order(book: Book, commands: Any, index: int, hashed: int) -> int:
         or np.int64(commands[index]["exec_inst"]) != 0
     ):
         return REJECT_UNSUPPORTED_ORDER
-    reason = check_terms(commands, index)
+    reason = check_terms(commands, index, 1)
     if reason != ACCEPTABLE:
         return reason
     if find_entry(book, hashed, np.int64(commands[index]["session"]), commands[index]["cl_ord_id"]) >= 0:
@@ -103,14 +103,15 @@ def check_names_order(book: Book, commands: Any, index: int, slot: int) -> int:
 def check_replace(book: Book, commands: Any, index: int, hashed: int, slot: int) -> int:
     """Side, ExecInst, quantity, price, ClOrdID, which order, room.
 
-    A replace states no OrdType and no TimeInForce: its order keeps them. `hashed` is that of the new ClOrdID, `slot`
+    A replace states no OrdType and no TimeInForce: its order keeps them. Its OrderQty may be 0: then nothing is left
+    open, whether or not something has traded. `hashed` is that of the new ClOrdID, `slot`
     the order of OrigClOrdID or -1.
     """
     if not is_known_side(np.int64(commands[index]["side"])):
         return REJECT_INVALID_SIDE
     if np.int64(commands[index]["exec_inst"]) != 0:
         return REJECT_UNSUPPORTED_ORDER
-    reason = check_terms(commands, index)
+    reason = check_terms(commands, index, 0)
     if reason != ACCEPTABLE:
         return reason
     if find_entry(book, hashed, np.int64(commands[index]["session"]), commands[index]["cl_ord_id"]) >= 0:

@@ -79,8 +79,8 @@ def allocate_book(instruments: int, orders_max: int, levels_max: int) -> Book:
         orders=aligned_zeros(orders_max, ORDER),
         levels=aligned_zeros(levels_max, LEVEL),
         nodes=aligned_zeros(levels_max, LADDER_NODE),
-        children=aligned_zeros(levels_max * CHILDREN, np.uint32),  # type: ignore[arg-type]
-        index=aligned_zeros(buckets * BUCKET_WORDS, np.uint64),  # type: ignore[arg-type]
+        children=aligned_zeros(levels_max * CHILDREN, np.uint32),
+        index=aligned_zeros(buckets * BUCKET_WORDS, np.uint64),
     )
     book.sides["best"] = NO_INDEX
     book.sides["root"] = NO_INDEX
@@ -121,12 +121,15 @@ def state_hash(book: Book) -> str:
     It depends on logical state alone. Priorities rise over all instruments in the order in which orders take their
     places and a queue is joined at its end only, so the list of open orders by priority gives every queue of every
     price; levels, sums, best prices, ladders and the index follow from it (`check_book` proves that they do). Links,
-    free lists and the places of index entries are left out: they tell how the state was reached, not what it is.
+    free lists and the places of index entries are left out: they tell how the state was reached, not what it is. (The
+    low bits of an OrderID name a slot, so which one the next order gets does depend on the free list: a copy of the
+    arrays, or the same inputs from the start, go on with the same ids.)
     """
     digest = hashlib.sha256()
     for field in HASHED_STATE_FIELDS:
         digest.update(int(book.state[0][field]).to_bytes(8, "little"))
     orders = open_orders(book)
+    digest.update(orders.size.to_bytes(8, "little"))
     for field in HASHED_ORDER_FIELDS:
         digest.update(np.ascontiguousarray(orders[field]).tobytes())
     if book.state[0]["pending_stage"]:

@@ -15,6 +15,7 @@ from appliance.client.workload import (
     FREE,
     NO_REQUEST,
     Bytes,
+    Int,
     Ints,
     Workload,
     context_session_at,
@@ -126,7 +127,7 @@ class ReplayState(Arrays):
 
 
 @kernel
-def run(workload: Workload, state: ReplayState, port: int) -> int:
+def run(workload: Workload, state: ReplayState, port: Int) -> Int:
     """Send every datagram when it is due, take answers until all have come or none comes any more. Returns 0 or the
     code of the port that failed."""
     progress = state.progress
@@ -149,9 +150,10 @@ def run(workload: Workload, state: ReplayState, port: int) -> int:
             datagram = next_datagram + count
             if state.due_ns[datagram] > now_ns - start_ns:
                 break
-            in_flight += workload.first_message[datagram + 1] - workload.first_message[datagram]
-            if settings[WINDOW] > 0 and in_flight > settings[WINDOW] and count + in_flight > 1:
-                break
+            messages = workload.first_message[datagram + 1] - workload.first_message[datagram]
+            if settings[WINDOW] > 0 and in_flight > 0 and in_flight + messages > settings[WINDOW]:
+                break  # a datagram with more messages than the window leaves when nothing is open
+            in_flight += messages
             count += 1
         if count > 0:
             next_datagram += _send(workload, state, port, next_datagram, count, start_ns)
@@ -169,11 +171,11 @@ def run(workload: Workload, state: ReplayState, port: int) -> int:
             if next_datagram == total:
                 if progress[REQUESTS_ANSWERED] >= requests or quiet_ns > settings[LINGER_NS]:
                     break
-            elif settings[WINDOW] > 0 and state.due_ns[next_datagram] <= now_ns - start_ns:
-                if quiet_ns > settings[LINGER_NS]:
-                    window_base = progress[REQUESTS_SENT] - progress[REQUESTS_ANSWERED]
-                    progress[WINDOW_TIMEOUTS] += 1
-                    progress[LAST_ANSWER_NS] = now_ns
+            elif settings[WINDOW] > 0 and in_flight > 0 and quiet_ns > settings[LINGER_NS]:
+                # what is open will not be answered any more: open the window again
+                window_base = progress[REQUESTS_SENT] - progress[REQUESTS_ANSWERED]
+                progress[WINDOW_TIMEOUTS] += 1
+                progress[LAST_ANSWER_NS] = now_ns
             clock_idle(0)
         if turns % SERVICE_INTERVAL_TURNS == 0:
             port_service(port, SERVICE_BUDGET)
@@ -182,7 +184,7 @@ def run(workload: Workload, state: ReplayState, port: int) -> int:
 
 
 @kernel
-def _send(workload: Workload, state: ReplayState, port: int, first: int, count: int, start_ns: int) -> int:
+def _send(workload: Workload, state: ReplayState, port: Int, first: Int, count: Int, start_ns: Int) -> Int:
     """Send datagrams [first, first + count), as many as the port has buffers for; returns how many are done with."""
     progress = state.progress
     tx_address = state.tx.ctypes.data
@@ -228,7 +230,7 @@ def _send(workload: Workload, state: ReplayState, port: int, first: int, count: 
 
 
 @kernel
-def _fill(workload: Workload, state: ReplayState, i: int, datagram: int) -> int:
+def _fill(workload: Workload, state: ReplayState, i: Int, datagram: Int) -> Int:
     settings = state.settings
     start = workload.start[datagram]
     size = workload.start[datagram + 1] - start
@@ -253,7 +255,7 @@ def _fill(workload: Workload, state: ReplayState, i: int, datagram: int) -> int:
 
 
 @kernel
-def _receive(workload: Workload, state: ReplayState, i: int, now_ns: int) -> int:
+def _receive(workload: Workload, state: ReplayState, i: Int, now_ns: Int) -> Int:
     """Take one frame: every report in it, matched to the request that it is the first answer to."""
     progress = state.progress
     fields = state.fields
@@ -286,7 +288,7 @@ def _receive(workload: Workload, state: ReplayState, i: int, now_ns: int) -> int
 
 
 @kernel
-def _follow(state: ReplayState, session: int, number: int) -> int:
+def _follow(state: ReplayState, session: Int, number: Int) -> Int:
     """Count gaps and duplicates in the server's flow."""
     expected = state.next_report[session]
     if expected == 0 or number == expected:
@@ -300,7 +302,7 @@ def _follow(state: ReplayState, session: int, number: int) -> int:
 
 
 @kernel
-def _report(workload: Workload, state: ReplayState, frame: Bytes, at: int, session: int, now_ns: int) -> int:
+def _report(workload: Workload, state: ReplayState, frame: Bytes, at: Int, session: Int, now_ns: Int) -> Int:
     """Count the message at `at` and, where it is a request's first report, measure it."""
     progress = state.progress
     template = oe.get_messageHeader_templateId(frame, at)
@@ -352,7 +354,7 @@ def _report(workload: Workload, state: ReplayState, frame: Bytes, at: int, sessi
 
 
 @kernel
-def _refuse(state: ReplayState, session: int, first: int, count: int, now_ns: int) -> int:
+def _refuse(state: ReplayState, session: Int, first: Int, count: Int, now_ns: Int) -> Int:
     """Keep a range of refused numbers: which requests it names is worked out after the run."""
     progress = state.progress
     row = progress[REFUSALS]

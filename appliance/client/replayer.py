@@ -146,7 +146,7 @@ class ReplayResult:
     latency: Latency
     """From when a request left."""
     response: Latency
-    """From when it was due: what a client that keeps its schedule would see; the same as `latency` without a schedule."""
+    """From when it was due: what a client that keeps its schedule sees; without a schedule the same as `latency`."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""

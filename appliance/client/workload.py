@@ -21,6 +21,8 @@ from wire.net import udp4
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
+Int = Any
+"""An int64 in a kernel; any integer outside."""
 
 CONTEXT_BYTES = fixp.messageHeader_SIZE + fixp.Context_BLOCK_LENGTH
 FREE = -1
@@ -77,7 +79,7 @@ class Workload(Arrays):
 
 
 @kernel
-def slot_of(session: int, cl_ord_id: int, mask: int) -> int:
+def slot_of(session: Int, cl_ord_id: Int, mask: Int) -> Int:
     """Where the search for a request starts in `Workload.table`."""
     key = cl_ord_id ^ (session * 0x9E3779B9)
     mixed = ((key ^ (key >> 31)) & 0x7FFFFFFF) * 0x5E3779B1  # stays below 2^62: no overflow
@@ -85,7 +87,7 @@ def slot_of(session: int, cl_ord_id: int, mask: int) -> int:
 
 
 @kernel
-def find_request(workload: Workload, session: int, cl_ord_id: int) -> int:
+def find_request(workload: Workload, session: Int, cl_ord_id: Int) -> Int:
     """The request of `session` with `cl_ord_id`, or NO_REQUEST."""
     table = workload.table
     mask = np.int64(table.size) - 1
@@ -99,7 +101,7 @@ def find_request(workload: Workload, session: int, cl_ord_id: int) -> int:
 
 
 @kernel
-def find_session(workload: Workload, low: int, high: int) -> int:
+def find_session(workload: Workload, low: Int, high: Int) -> Int:
     """Index of the session with this UUID, or FREE."""
     for session in range(workload.scalars[SESSIONS]):
         if workload.session_low[session] == low and workload.session_high[session] == high:
@@ -108,7 +110,7 @@ def find_session(workload: Workload, low: int, high: int) -> int:
 
 
 @kernel
-def context_session_at(octets: Bytes, at: int, size: int) -> int:
+def context_session_at(octets: Bytes, at: Int, size: Int) -> Int:
     """Where the SessionId stands in a payload that starts with a whole Context, or FREE."""
     if size < CONTEXT_BYTES:
         return np.int64(FREE)
@@ -122,7 +124,7 @@ def context_session_at(octets: Bytes, at: int, size: int) -> int:
 
 
 @kernel
-def message_end(octets: Bytes, at: int, end: int) -> int:
+def message_end(octets: Bytes, at: Int, end: Int) -> Int:
     """Where the message whose header stands at `at` ends, or FREE when that is beyond `end`."""
     if at + oe.messageHeader_SIZE > end:
         return np.int64(FREE)
@@ -132,8 +134,8 @@ def message_end(octets: Bytes, at: int, end: int) -> int:
 
 @kernel
 def _select(
-    data: Bytes, offsets: Ints, sizes: Ints, udp_port: int, fields: Ints, payload_at: Ints, payload_size: Ints
-) -> int:
+    data: Bytes, offsets: Ints, sizes: Ints, udp_port: Int, fields: Ints, payload_at: Ints, payload_size: Ints
+) -> Int:
     """Find the frames that carry a datagram for `udp_port`; returns how many. Payload places go into the arrays."""
     found = 0
     for row in range(offsets.size):
@@ -147,7 +149,7 @@ def _select(
 
 
 @kernel
-def _count_messages(octets: Bytes, start: Ints, datagrams: int) -> int:
+def _count_messages(octets: Bytes, start: Ints, datagrams: Int) -> Int:
     total = 0
     for datagram in range(datagrams):
         end = start[datagram + 1]
@@ -161,7 +163,7 @@ def _count_messages(octets: Bytes, start: Ints, datagrams: int) -> int:
 
 
 @kernel
-def _cl_ord_id(octets: Bytes, at: int) -> int:
+def _cl_ord_id(octets: Bytes, at: Int) -> Int:
     """ClOrdID of the request at `at`, or FREE for a message that is none."""
     if oe.get_messageHeader_schemaId(octets, at) != oe.SCHEMA_ID:
         return np.int64(FREE)
@@ -180,7 +182,7 @@ def _cl_ord_id(octets: Bytes, at: int) -> int:
 
 
 @kernel
-def _index(workload: Workload) -> int:
+def _index(workload: Workload) -> Int:
     """Number the requests of all datagrams. Returns 0, or FREE when there are more than SESSIONS_MAX sessions."""
     octets = workload.octets
     scalars = workload.scalars

@@ -219,9 +219,48 @@ def test_a_file_that_is_not_there(tmp_path) -> None:
 
 
 def test_groups_that_are_nested_too_deep() -> None:
-    body = '<group name="g" id="1">' * 100 + "</group>" * 100
+    body = '<group name="g" id="1">' * 90 + "</group>" * 90
     with pytest.raises(SchemaError, match="nested more than 64 deep"):
         load_schema_text(schema(body=body))
+
+
+HOSTILE = {
+    "elements nested without end": ("<a>" * 5000, "nested more than 100 deep"),
+    "references that double": (
+        schema(
+            '<composite name="c0"><type name="k" primitiveType="uint8" presence="constant">1</type></composite>'
+            + "".join(
+                f'<composite name="c{i}"><ref name="a" type="c{i - 1}"/><ref name="b" type="c{i - 1}"/></composite>'
+                for i in range(1, 60)
+            )
+        ),
+        "is too large",
+    ),
+    "references that go on": (
+        schema(
+            "".join(f'<composite name="c{i}"><ref name="a" type="c{i + 1}"/></composite>' for i in range(500))
+            + '<composite name="c500"/>'
+        ),
+        "more than 64 deep",
+    ),
+    "an array without end": (schema(f'<type name="T" primitiveType="char" length="{10**30}"/>'), "longer than 16 MiB"),
+    "an offset without end": (
+        schema(f'<composite name="C"><type name="a" primitiveType="uint8" offset="{10**30}"/></composite>'),
+        "is too large",
+    ),
+    "a group block that its dimension cannot say": (
+        schema(body='<group name="g" id="1" blockLength="65536"></group>'),
+        "its dimension cannot say so",
+    ),
+    "a number of many digits": (schema(attributes=f'id="{"9" * 10000}"'), "is not an integer"),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_hostile_schemas_are_refused_and_cost_nothing(case: str) -> None:
+    text, sentence = HOSTILE[case]
+    with pytest.raises(SchemaError, match=sentence):
+        load_schema_text(text)
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="../shared/sbe/schemas/invalid is not here")

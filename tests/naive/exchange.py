@@ -174,7 +174,7 @@ class Exchange:
         return (
             why_not_side(command)
             or why_not_type(command)
-            or why_not_terms(command)
+            or why_not_terms(command, 1)
             or self.why_not_cl_ord_id(command)
             or (0 if self.free_slots else 9002)
             or (self.why_no_level(command) if command["time_in_force"] in (DAY, GTC) else 0)
@@ -184,7 +184,7 @@ class Exchange:
         reason = (
             why_not_side(command)
             or (11 if command["exec_inst"] else 0)
-            or why_not_terms(command)
+            or why_not_terms(command, 0)
             or self.why_not_cl_ord_id(command)
             or why_not_order(command, order)
         )
@@ -213,8 +213,8 @@ def why_not_type(command: Command) -> int:
     return 0 if known and not command["exec_inst"] else 11
 
 
-def why_not_terms(command: Command) -> int:
-    if not 0 < command["qty_lots"] < 2**31 or command["flags"] & QTY_OUT_OF_RANGE:
+def why_not_terms(command: Command, least_lots: int) -> int:
+    if not least_lots <= command["qty_lots"] < 2**31 or command["flags"] & QTY_OUT_OF_RANGE:
         return 13
     return 18 if command["flags"] & PRICE_OFF_TICK else 0
 

@@ -84,7 +84,7 @@ def long_run(operations: int, seed: int) -> None:
 
 
 def test_long_run_quick() -> None:
-    long_run(10_000 if INTERPRETED else int(os.environ.get("PITWIRE_BOOK_OPERATIONS_QUICK", "200000")), seed=1)
+    long_run(10_000 if INTERPRETED else 200_000, seed=1)
 
 
 @pytest.mark.long

@@ -33,12 +33,12 @@ def codec(stem: str) -> Codec:
 
 
 def numeric_fields(message: Message) -> list[Field]:
-    return [
-        item
-        for item in message.block.fields
-        if not isinstance(item.encoding, Composite)
-        and not (isinstance(item.encoding, Scalar) and item.encoding.length != 1)
-    ]
+    return [item for item in message.block.fields if not is_array(item)]
+
+
+def is_array(item: Field) -> bool:
+    assert not isinstance(item.encoding, Composite)
+    return isinstance(item.encoding, Scalar) and item.encoding.length != 1
 
 
 @cache

@@ -120,12 +120,9 @@ class SchemaText:
 def schemas(draw: st.DrawFn) -> str:
     text = SchemaText(draw)
     text.declare()
-    body = text.body()
-    order = text.pick("littleEndian", "bigEndian")
-    return (
-        f'<messageSchema package="p" id="{text.pick(0, 9)}" version="{VERSION}" byteOrder="{order}">'
-        f'<types>{"".join(text.types)}</types><message name="M" id="{text.pick(0, 65535)}">{body}</message></messageSchema>'
-    )
+    message = f'<message name="M" id="{text.pick(0, 65535)}">{text.body()}</message>'
+    head = text.attributes(id=text.pick(0, 9), version=VERSION, byteOrder=text.pick("littleEndian", "bigEndian"))
+    return f"<messageSchema {head}><types>{''.join(text.types)}</types>{message}</messageSchema>"
 
 
 # --- values in the form of `Message.plain()`

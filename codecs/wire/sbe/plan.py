@@ -270,6 +270,10 @@ class BodyPlan:
         ]
         self.names = {*self.block.by_name, *(group.name for group in self.groups), *(data.name for data in self.data)}
 
+    def length_in(self, version: int) -> int:
+        """Bytes of the block in `version`: the schema's, unless fields of it are newer."""
+        return self.length if self.block.newest <= version else self.block.length_in(version)
+
     def is_fixed_in(self, version: int) -> bool:
         """No group and no data exists in `version`: entries are rows."""
         return all(group.since > version for group in self.groups) and all(item.since > version for item in self.data)

@@ -11,9 +11,19 @@ from wire.sbe.source import Element
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _TOLERATED_NAME = re.compile(r"[\w.\-]+\Z")
 _KNOWN = frozenset(
-    {"package", "id", "version", "semanticVersion", "byteOrder", "headerType", "description", "name", "primitiveType"}
+    {"package", "id", "version", "semanticVersion", "byteOrder", "description", "name", "primitiveType"}
     | {"length", "presence", "nullValue", "minValue", "maxValue", "characterEncoding", "semanticType", "offset"}
-    | {"sinceVersion", "deprecated", "valueRef", "encodingType", "type", "blockLength", "dimensionType", "href"}
+    | {
+        "sinceVersion",
+        "deprecated",
+        "valueRef",
+        "encodingType",
+        "type",
+        "blockLength",
+        "dimensionType",
+        "href",
+        "headerType",
+    }
 )
 _IGNORED_PREFIXES = ("xsi:", "xml:")
 
@@ -75,6 +85,15 @@ class Reader:
                 return text
         raise Fault(element.place, f'presence="{text}" is none of required, optional, constant.')
 
+    @staticmethod
+    def foreign(element: Element) -> tuple[tuple[str, str], ...]:
+        """Attributes that the standard does not know, as written: metadata."""
+        return tuple(
+            (key, value)
+            for key, value in element.attributes.items()
+            if key not in _KNOWN and not key.startswith(_IGNORED_PREFIXES)
+        )
+
     def notes(self, element: Element, *, is_on_wire: bool = True) -> Notes:
         """What the element says of itself. A version that the schema has not reached is an error only `is_on_wire`:
         for a type, an enumerator or a choice it is documentation."""
@@ -88,16 +107,11 @@ class Reader:
         deprecated = self.integer(element, "deprecated", None)
         if deprecated is not None and deprecated > self.version:
             self.warn(element.place, f"It is deprecated from version {deprecated}, which the schema has not reached.")
-        foreign = tuple(
-            (key, value)
-            for key, value in element.attributes.items()
-            if key not in _KNOWN and not key.startswith(_IGNORED_PREFIXES)
-        )
         return Notes(
             place=element.place,
             description=element.get("description") or "",
             semantic_type=element.get("semanticType") or "",
             since=since,
             deprecated=deprecated,
-            attributes=foreign,
+            attributes=self.foreign(element),
         )

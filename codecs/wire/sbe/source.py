@@ -16,6 +16,7 @@ from wire.sbe.problems import Fault, Place
 INCLUDE_FOLDER = Path(__file__).parent / "include"
 """Files that schemas include by custom; looked at after the folder of the including file."""
 INCLUDE_DEPTH_MAX = 16
+ELEMENT_DEPTH_MAX = 100
 SCHEMA_BYTES_MAX = 64 << 20
 
 
@@ -59,6 +60,8 @@ def parse_tree(text: bytes, file: str) -> Element:
         tag = name.rpartition(":")[2]
         kept = {key: value for key, value in attributes.items() if key != "xmlns" and not key.startswith("xmlns:")}
         element = Element(tag, kept, Place(file, parser.CurrentLineNumber, tag))
+        if len(stack) >= ELEMENT_DEPTH_MAX:
+            raise Fault(element.place, f"Elements are nested more than {ELEMENT_DEPTH_MAX} deep.")
         (stack[-1].children if stack else roots).append(element)
         stack.append(element)
 
@@ -84,7 +87,7 @@ def parse_tree(text: bytes, file: str) -> Element:
         raise Fault(
             Place(file, error.lineno, element), f"The XML is malformed at column {error.offset}: {reason}."
         ) from error
-    except ValueError as error:  # an encoding that expat does not know
+    except (ValueError, LookupError) as error:  # an encoding that expat or Python does not know
         raise Fault(Place(file, 1, "messageSchema"), f"The XML cannot be read: {error}.") from error
     return roots[0]
 

@@ -7,6 +7,7 @@ elements would give one name, the later one gets underscores at its end, and the
 
 from __future__ import annotations
 
+import json
 import keyword
 import math
 import re
@@ -38,7 +39,7 @@ class Symbols:
         self.accessors[-1][1][free] = (kind, offset)
 
     def _free(self, name: str) -> str:
-        free = re.sub(r"\W", "_", name)
+        free = re.sub(r"^(?=\d)|\W", "_", name)
         while free in self._taken or keyword.iskeyword(free):
             free += "_"
         if free != name:
@@ -105,7 +106,7 @@ def _fields(symbols: Symbols, owner: str, fields: tuple[Field, ...], base: int, 
         name = f"{owner}_{item.name}"
         encoding = item.encoding
         if item.presence == "constant":
-            symbols.constant(f"{name}_VALUE", repr(item.constant).replace("'", '"'))
+            symbols.constant(f"{name}_VALUE", _literal(item.constant))
             continue
         offset = base + item.offset
         symbols.constant(f"{name}_OFFSET", str(offset))
@@ -127,6 +128,11 @@ def _fields(symbols: Symbols, owner: str, fields: tuple[Field, ...], base: int, 
 
 def _null_literal(null: int | float) -> str:
     """As the accessors return it: a uint64 keeps its bits as int64."""
-    if isinstance(null, float):
-        return 'float("nan")' if math.isnan(null) else repr(null)
-    return str(null - (1 << 64) if null >= 1 << 63 else null)
+    return _literal(null - (1 << 64) if isinstance(null, int) and null >= 1 << 63 else null)
+
+
+def _literal(value: int | float | str | None) -> str:
+    """Python source of a number or text."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return f'float("{value}")'
+    return json.dumps(value) if isinstance(value, str) else repr(value)

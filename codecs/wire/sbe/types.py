@@ -13,6 +13,10 @@ from wire.sbe.problems import Fault, Place
 from wire.sbe.reading import Reader
 from wire.sbe.source import Element
 
+TYPE_BYTES_MAX = 1 << 24
+REFERENCE_DEPTH_MAX = 64
+LEAVES_MAX = 1 << 14
+"""Values in one composite with all that is in it: references to references must not grow without end."""
 _TYPE_TAGS = ("type", "enum", "set", "composite")
 
 
@@ -68,6 +72,8 @@ class Types:
         if name in self._open:
             circle = " -> ".join([*self._open[self._open.index(name) :], name])
             raise Fault(user, f'The type "{name}" contains itself: {circle}.')
+        if len(self._open) >= REFERENCE_DEPTH_MAX:
+            raise Fault(user, f"Types refer to types more than {REFERENCE_DEPTH_MAX} deep.")
         self._open.append(name)
         try:
             built = self.build(element)
@@ -120,6 +126,8 @@ class Types:
         length = reader.integer(element, "length", 1)
         assert length is not None
         constant: int | float | str | None = None
+        if primitive.size * length > TYPE_BYTES_MAX:
+            raise Fault(element.place, f'The type "{name}" is longer than {TYPE_BYTES_MAX >> 20} MiB.')
         if presence == "constant":
             constant, length = self._constant(element, primitive, length)
         null_text = element.get("nullValue")
@@ -282,8 +290,11 @@ class Types:
             members.append(member)
         if not members:
             reader.warn(element.place, f'The composite "{name}" has no members.')
+        leaves = sum(m.encoding.leaf_count if isinstance(m.encoding, Composite) else 1 for m in members)
+        if leaves > LEAVES_MAX or cursor > TYPE_BYTES_MAX:
+            raise Fault(element.place, f'The composite "{name}" is too large: {leaves} values, {cursor} bytes.')
         presence = reader.presence(element, "required")
-        return Composite(name, tuple(members), cursor, reader.notes(element, is_on_wire=False), presence)
+        return Composite(name, tuple(members), cursor, reader.notes(element, is_on_wire=False), presence, leaves)
 
 
 def offset_of(reader: Reader, element: Element, cursor: int) -> int:

@@ -1,0 +1,5 @@
+"""`python -m appliance.cli`: the same as the `pitwire` script."""
+
+from appliance.cli import entry
+
+entry()

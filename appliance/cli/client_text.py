@@ -1,0 +1,116 @@
+"""What `pitwire client` reads and prints: exact decimal prices in, reports and feed messages as lines or JSON out."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import click
+
+from appliance.client.feed import FeedMessage
+from appliance.client.session import Report
+from appliance.decode.item import price_text, utc_text
+from native.codes import REJECT_SENTENCES, RESTATEMENT_SENTENCES
+
+SIDES = {"buy": 1, "sell": 2}
+TIMES_IN_FORCE = {"day": ord("0"), "gtc": ord("1"), "ioc": ord("3"), "fok": ord("4")}
+STATUS_NAMES = {0: "pre-open", 1: "open", 2: "halt", 3: "pause", 4: "closed", 5: "pre-open, no cancel", 6: "expired"}
+_SIDE_NAMES = {1: "buy", 2: "sell", 5: "sell short", 6: "sell short exempt"}
+_NANOS = Decimal(10**9)
+
+
+class Price(click.ParamType[int]):
+    """Decimal text to int64 in 1e-9, exact or refused."""
+
+    name = "PRICE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Raises BadParameter (exit status 2) for text that is no such number."""
+        if isinstance(value, int):
+            return value
+        try:
+            nanos = Decimal(value) * _NANOS
+            whole = int(nanos)
+        except (InvalidOperation, OverflowError, ValueError):
+            self.fail(f"{value!r} is not a decimal number.", param, ctx)
+        if nanos != whole or abs(whole) >= 1 << 63:
+            self.fail(f"{value} is not a whole multiple of 0.000000001 within 64 bits.", param, ctx)
+        return whole
+
+
+def _order(values: Any) -> str:
+    side = _SIDE_NAMES.get(values.Side, f"side {values.Side}")
+    return f"order {values.ClOrdID} {side} instrument {values.SecurityID}"
+
+
+def report_line(report: Report) -> str:
+    """One line for a person."""
+    values = report.values
+    match report.name:
+        case "ExecutionReportNew":
+            rest = f"{values.OrderQty} @ {price_text(values.Price)}, OrderID {values.OrderID}"
+            return f"accepted   {_order(values)} {rest}"
+        case "ExecutionReportTrade":
+            rest = f"{values.LastQty} @ {price_text(values.LastPx)}, leaves {values.LeavesQty}, filled {values.CumQty}"
+            return f"filled     {_order(values)} {rest}"
+        case "ExecutionReportModify":
+            kept = "priority kept" if values.PriorityRetained else "priority lost"
+            rest = f"{values.OrderQty} @ {price_text(values.Price)}, leaves {values.LeavesQty}, {kept}"
+            return f"replaced   {_order(values)} {rest}"
+        case "ExecutionReportCancel":
+            why = values.ExecRestatementReason
+            reason = f": {RESTATEMENT_SENTENCES.get(why, f'reason {why}')}" if why else ""
+            return f"cancelled  {_order(values)} {values.CxlQty} taken off, filled {values.CumQty}{reason}"
+        case "ExecutionReportReject":
+            why = values.OrdRejReason
+            return f"rejected   {_order(values)}: {REJECT_SENTENCES.get(why, f'reason {why}')} ({why})"
+        case "BusinessMessageReject":
+            return f"rejected   message {values.RefSeqNum}: reason {values.BusinessRejectReason}"
+        case "NotApplied":
+            return f"not applied  messages {values.FromSeqNo}..{values.FromSeqNo + values.Count - 1}"
+    return f"{report.name} {_plain(values)}"
+
+
+def message_line(message: FeedMessage) -> str:
+    """One line for a person."""
+    values = message.values
+    head = f"{message.sequence:>9} "
+    if values is None:
+        return head + message.name
+    side = {1: "bid", -1: "offer"}.get(getattr(values, "InstrSide", 0), "")
+    match message.name:
+        case "OrderPut":
+            what = f"{values.InstrumentId} {side} order {values.OrderId} {values.Quantity} @ {price_text(values.Price)}"
+        case "OrderDelete":
+            what = f"{values.InstrumentId} {side} order {values.OrderId}"
+        case "Trade":
+            what = f"{values.InstrumentId} {values.Quantity} @ {price_text(values.Price)} match {values.MatchId}"
+        case "TradeSummary":
+            what = f"{values.InstrumentId} {values.Quantity} lots to {price_text(values.DeepestPrice)}"
+        case "TradingStatusUpdate":
+            what = f"{values.InstrumentId} {STATUS_NAMES.get(values.TradingStatus, values.TradingStatus)}"
+        case _:
+            what = _plain(values)
+    time = utc_text(values.TransactTime) if getattr(values, "TransactTime", None) is not None else ""
+    return f"{head}{time} {message.name:<19} {what}"
+
+
+def _fields(values: Any) -> dict[str, Any]:
+    given = values._asdict() if values is not None else {}
+    return {key: value.hex() if isinstance(value, bytes) else value for key, value in given.items()}
+
+
+def _plain(values: Any) -> str:
+    return " ".join(f"{key}={value}" for key, value in _fields(values).items() if value is not None)
+
+
+def report_json(report: Report) -> str:
+    """One JSON object: prices in 1e-9, times in ns."""
+    return json.dumps({"seq": report.sequence, "message": report.name, **_fields(report.values)})
+
+
+def message_json(message: FeedMessage) -> str:
+    """One JSON object: prices in 1e-9, times in ns."""
+    facts = {"seq": message.sequence, "epoch": message.epoch, "message": message.name}
+    return json.dumps({**facts, **_fields(message.values)})
