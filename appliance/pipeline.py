@@ -93,6 +93,7 @@ def take_frame(exchange, port, packet_descriptor, now_ns, receive_offset_ns):
     if drop != 0:
         tables.counters[drop] += 1
         return drop
+    tables.counters[counters.DATAGRAMS_IN] += 1
     return take_messages(exchange, port, frame, now_ns, receive_ns)
 
 
@@ -114,7 +115,7 @@ def take_messages(exchange, port, frame, now_ns, receive_ns):
             if not _has_room(exchange):
                 tables.counters[counters.DROP_JOURNAL_FULL] += 1
                 return counters.DROP_JOURNAL_FULL
-            _bind_if_moved(exchange, session, now_ns)
+            _bind_if_moved(exchange, port, session, now_ns)
             inputs.fill_context(exchange.journal, session, number, receive_ns)
             decide(exchange, port, journal.commit(tables, exchange.journal, KIND_CONTEXT, now_ns))
         return 0
@@ -129,7 +130,7 @@ def take_messages(exchange, port, frame, now_ns, receive_ns):
             tables.counters[counters.DROP_JOURNAL_FULL] += 1
             return counters.DROP_JOURNAL_FULL
         else:
-            _bind_if_moved(exchange, session, now_ns)
+            _bind_if_moved(exchange, port, session, now_ns)
             index = journal.next_index(exchange.journal)
             kind = decode.decode(tables, frame, at, exchange.journal.records, index, session)
             if kind < 0:
@@ -147,18 +148,18 @@ def take_messages(exchange, port, frame, now_ns, receive_ns):
 def _has_room(exchange):
     """Whether an input (and the SESSION_PEER that may go before it) can be written down and published whole."""
     open_orders = np.int64(exchange.book.state[0]["open_orders"])
-    return journal.has_room(exchange.journal, 2) and store.has_room(exchange.feed, open_orders)
+    unsent_packets = exchange.outbox.scalars[OUTBOX_USED]  # at most: reports are among them
+    return journal.has_room(exchange.journal, 2) and store.has_room(exchange.feed, open_orders, unsent_packets)
 
 
 @kernel
-def _bind_if_moved(exchange, session, now_ns):
+def _bind_if_moved(exchange, port, session, now_ns):
     """Replies go to where the session's newest message came from; a change is an input like any other."""
     if not peer.moved(exchange.tables, session, exchange.udp_fields):
         return 0
     index = journal.next_index(exchange.journal)
     peer.fill(exchange.journal, index, session, exchange.udp_fields)
-    journal.commit(exchange.tables, exchange.journal, KIND_SESSION_PEER, now_ns)
-    return peer.bind(exchange.tables, exchange.journal.peers, index)
+    return decide(exchange, port, journal.commit(exchange.tables, exchange.journal, KIND_SESSION_PEER, now_ns))
 
 
 @kernel

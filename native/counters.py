@@ -60,6 +60,7 @@ DROP_JOURNAL_FULL = _counter("drop_journal_full", "The journal or the feed store
 SEQUENCED_INPUTS = _counter("sequenced_inputs", "Inputs with a number in the journal.")
 GAPS = _counter("gaps", "Gaps in a session's numbers, each answered by one NotApplied.")
 NOT_APPLIED = _counter("not_applied", "Numbers reported as NotApplied.")
+DATAGRAMS_IN = _counter("datagrams_in", "Datagrams that start with the Context of a session that is provisioned.")
 HEARTBEATS_IN = _counter("heartbeats_in", "Datagrams that hold a Context alone.")
 NEW_ORDERS = _counter("new_orders", "New order messages sequenced.")
 ORDERS_ACCEPTED = _counter("orders_accepted", "New orders accepted.")

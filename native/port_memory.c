@@ -129,11 +129,12 @@ static int32_t memory_tx_alloc(struct port *port, pkt_t *descs, int32_t n) {
 static int32_t memory_tx_burst(struct port *port, const pkt_t *descs, int32_t n) {
     struct memory *memory = port->state;
     int32_t taken = 0;
-    for (; taken < n && ring_count(&memory->tx_ready) < memory->tx_pending_max; taken++) {
+    for (; taken < n; taken++) {
         if (!frame_is_sendable(&memory->tx, &descs[taken])) {
             frame_refuse(port, &memory->tx, &descs[taken]);
             continue;
         }
+        if (ring_count(&memory->tx_ready) >= memory->tx_pending_max) break;
         int32_t frame = frame_claim(&memory->tx, &descs[taken], &port->stats);
         memory->tx_descs[frame] = descs[taken];
         ring_push(&memory->tx_ready, (uint32_t)frame);

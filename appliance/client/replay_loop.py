@@ -94,6 +94,8 @@ SETTINGS_COUNT = 9
 
 TTL = 64
 TX_TRIES_MAX = 100_000
+STALLS_MAX = 3
+"""Full windows in a row of which nothing was answered: then the replay ends."""
 SERVICE_INTERVAL_TURNS = 64
 SERVICE_BUDGET = 256
 REFUSALS_MAX = 1 << 16
@@ -141,6 +143,8 @@ def run(workload: Workload, state: ReplayState, port: Int) -> Int:
     next_datagram = np.int64(0)
     window_base = np.int64(0)
     turns = np.int64(0)
+    stalls = np.int64(0)
+    answered_at_stall = np.int64(0)
     while progress[STOP] == 0:
         turns += 1
         now_ns = np.int64(clock_monotonic_ns())
@@ -176,6 +180,10 @@ def run(workload: Workload, state: ReplayState, port: Int) -> Int:
                 window_base = progress[REQUESTS_SENT] - progress[REQUESTS_ANSWERED]
                 progress[WINDOW_TIMEOUTS] += 1
                 progress[LAST_ANSWER_NS] = now_ns
+                stalls = stalls + 1 if progress[REQUESTS_ANSWERED] == answered_at_stall else np.int64(1)
+                answered_at_stall = progress[REQUESTS_ANSWERED]
+                if stalls == STALLS_MAX:
+                    break  # nobody answers any more
             clock_idle(0)
         if turns % SERVICE_INTERVAL_TURNS == 0:
             port_service(port, SERVICE_BUDGET)

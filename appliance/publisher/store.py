@@ -10,7 +10,7 @@ import numpy as np
 from appliance.publisher.packet import NEXT_NUMBER, SCALARS_COUNT, STORE_USED, Feed
 from native.jit import kernel
 from native.layout import FEED_ENTRY, FEED_HEADER
-from native.limits import FEED_HEADER_BYTES
+from native.limits import DATAGRAM_PAYLOAD_BYTES_MAX, FEED_HEADER_BYTES
 from native.lowlevel import setter, store_release64
 
 ENTRY_BYTES = FEED_ENTRY.itemsize
@@ -24,7 +24,7 @@ _put_payload_bytes = setter("u32", FEED_ENTRY.fields["payload_bytes"][1])  # typ
 MESSAGES_RESERVE = 64
 BYTES_A_MESSAGE_MAX = 136
 """The longest message and its share of packet and entry headers, rounded up."""
-_RESERVE_BYTES = 1 << 16
+PACKET_ENTRY_BYTES_MAX = ENTRY_BYTES + DATAGRAM_PAYLOAD_BYTES_MAX
 
 
 def map_feed(memory: np.ndarray) -> Feed:
@@ -40,9 +40,12 @@ def map_feed(memory: np.ndarray) -> Feed:
 
 
 @kernel
-def has_room(feed, open_orders):
-    """Whether any one input can still be published whole: at worst it trades with every open order there is."""
-    needed = (open_orders + MESSAGES_RESERVE) * 2 * BYTES_A_MESSAGE_MAX + _RESERVE_BYTES
+def has_room(feed, open_orders, unsent_packets):
+    """Whether any one input can still be published whole: at worst it trades with every open order there is.
+
+    `unsent_packets` are still in the outbox: they come into the store when they are sent.
+    """
+    needed = (open_orders + MESSAGES_RESERVE) * 2 * BYTES_A_MESSAGE_MAX + unsent_packets * PACKET_ENTRY_BYTES_MAX
     return feed.scalars[STORE_USED] + needed <= feed.store.size
 
 

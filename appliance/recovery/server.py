@@ -114,7 +114,7 @@ class RecoveryServer:
     def note_end(self, peer: str, end: _Closed) -> None:
         """Count and log why a connection ends."""
         self.counters[end.counter] += 1
-        log.log(logging.INFO if end.counter == "closed_by_client" else logging.WARNING, "%s: closed: %s", peer, end)
+        log.log(logging.DEBUG if end.counter == "closed_by_client" else logging.WARNING, "%s: closed: %s", peer, end)
 
 
 class _Connection:

@@ -31,12 +31,6 @@ from wire.gen import order_entry as oe
 SESSION_BITS_SHIFT = 48
 """ExecID = session << 48 | number of the report in the session."""
 
-CXL_REJ_RESPONSE_NONE = 0
-CXL_REJ_RESPONSE_TO_CANCEL = 1
-CXL_REJ_RESPONSE_TO_REPLACE = 2
-LIQUIDITY_ADDED = 1
-LIQUIDITY_REMOVED = 2
-
 
 @kernel
 def report(tables, outbox, records, index, events, at):
@@ -169,6 +163,8 @@ def _trade(tables, outbox, record, event, aggressor):
     oe.put_ExecutionReportTrade_LastQty(octets, block, event["qty_lots"])
     oe.put_ExecutionReportTrade_LeavesQty(octets, block, leaves_lots)
     oe.put_ExecutionReportTrade_CumQty(octets, block, cum_lots)
+    oe.put_ExecutionReportTrade_FeeAmount(octets, block, oe.ExecutionReportTrade_FeeAmount_NULL)
+    oe.put_ExecutionReportTrade_WalletBalanceAfter(octets, block, oe.ExecutionReportTrade_WalletBalanceAfter_NULL)
     oe.put_ExecutionReportTrade_SecurityID(octets, block, np.int64(instrument["security_id"]))
     oe.put_ExecutionReportTrade_Account(octets, block, account)
     oe.put_ExecutionReportTrade_Side(octets, block, side)
@@ -177,7 +173,11 @@ def _trade(tables, outbox, record, event, aggressor):
         octets, block, oe.OrdStatus_Filled if filled else oe.OrdStatus_PartiallyFilled
     )
     oe.put_ExecutionReportTrade_AggressorIndicator(octets, block, 1 if aggressor else 0)
-    oe.put_ExecutionReportTrade_LastLiquidityInd(octets, block, LIQUIDITY_REMOVED if aggressor else LIQUIDITY_ADDED)
+    oe.put_ExecutionReportTrade_LastLiquidityInd(
+        octets, block, oe.LastLiquidityInd_RemovedLiquidity if aggressor else oe.LastLiquidityInd_AddedLiquidity
+    )
+    oe.put_ExecutionReportTrade_CrossType(octets, block, oe.ExecutionReportTrade_CrossType_NULL)
+    oe.put_ExecutionReportTrade_ContraFirm(octets, block, oe.ExecutionReportTrade_ContraFirm_NULL)
     return 1
 
 
@@ -264,13 +264,13 @@ def reject(tables, outbox, record, request_kind, reason, limit_value):
     """ExecutionReportReject of a new order, cancel or replace (`record` is the COMMAND). Returns 1."""
     if request_kind == KIND_NEW_ORDER:
         tables.counters[counters.ORDERS_REJECTED] += 1
-        response_to = np.int64(CXL_REJ_RESPONSE_NONE)
+        response_to = np.int64(oe.CxlRejResponseTo_NULL)
     elif request_kind == KIND_REPLACE:
         tables.counters[counters.REPLACES_REJECTED] += 1
-        response_to = np.int64(CXL_REJ_RESPONSE_TO_REPLACE)
+        response_to = np.int64(oe.CxlRejResponseTo_OrderCancelReplaceRequest)
     else:
         tables.counters[counters.CANCELS_REJECTED] += 1
-        response_to = np.int64(CXL_REJ_RESPONSE_TO_CANCEL)
+        response_to = np.int64(oe.CxlRejResponseTo_OrderCancelRequest)
     session = np.int64(record["session"])
     block = begin_message(
         tables,

@@ -98,6 +98,12 @@ def test_what_is_not_answered_is_lost_and_the_window_opens_again():
     assert result.lost == -(-workload.requests // 5) and result.window_timeouts > 0
 
 
+def test_a_venue_that_is_silent_ends_the_replay():
+    with answering(lambda name, values, number: []) as address:
+        result = replay(workload_of(some_datagrams()), address, Pace(window=2, linger_seconds=0.05))
+    assert result.window_timeouts == 3 and result.answered == 0 and result.datagrams_sent < result.datagrams
+
+
 def test_other_answers_are_told_apart():
     encode = ORDER_ENTRY.encode
 

@@ -1,0 +1,89 @@
+"""The configuration: every fault in one sentence with its place, defaults that anyone can compute."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from pathlib import Path
+
+import pytest
+
+from appliance.config import Config, ConfigError, demo_session_uuid, load, parse
+
+
+def test_the_empty_file_is_the_demonstration_venue(tmp_path: Path) -> None:
+    path = tmp_path / "empty.toml"
+    path.write_text("")
+    config = load(path)
+    assert config == Config()
+    assert [i.security_id for i in config.instruments] == list(range(1, 65))
+    assert config.sessions[0].uuid_bytes == uuid.uuid5(uuid.NAMESPACE_DNS, "session-1.pitwire.example").bytes
+    assert config.sessions[15].uuid_bytes == demo_session_uuid(16).bytes
+
+
+def test_json_of_a_configuration_is_that_configuration(tmp_path: Path) -> None:
+    config = parse({"name": "lab", "loop": {"cpu": 1, "idle": "sleep"}})
+    path = tmp_path / "again.json"
+    path.write_text(config.to_json())
+    assert load(path) == config
+    assert parse(json.loads(config.to_json())).state_digest() == config.state_digest()
+
+
+SESSION = {"uuid": "00000000-0000-4000-8000-000000000001", "account": 1}
+INSTRUMENT = {"security_id": 1, "symbol": "A"}
+
+FAULTS = [
+    ({"prot": {}}, "prot -> Extra inputs are not permitted"),
+    ({"port": {"kind": "dpdk2"}}, "port.kind ->"),
+    ({"port": {"kind": "xdp"}}, "port.interface must name a network interface for the xdp port"),
+    ({"feed": {"ttl": "1"}}, "feed.ttl -> Input should be a valid integer (got '1')"),
+    ({"feed": {"group": "10.0.0.1"}}, "feed.group 10.0.0.1 is not a multicast address"),
+    ({"feed": {"group": "all"}}, "feed.group 'all' is not an IPv4 address"),
+    ({"order_entry": {"udp_port": 0}}, "order_entry.udp_port ->"),
+    ({"name": "../x"}, "name ->"),
+    ({"instruments": []}, "instruments ->"),
+    ({"instruments": [INSTRUMENT, INSTRUMENT]}, "two entries have the same security_id"),
+    ({"sessions": [SESSION, SESSION]}, "two entries have the same uuid"),
+    ({"sessions": [{"uuid": "x", "account": 1}]}, "sessions.0 -> badly formed hexadecimal UUID string"),
+    ({"instruments": [INSTRUMENT | {"price_ticks_min": 5, "price_ticks_max": 4}]}, "price_ticks_min is above"),
+    ({"instruments": [INSTRUMENT | {"tick_nanos": 10**12, "price_ticks_max": 10**12}]}, "does not fit 64 bits"),
+    ({"limits": {"orders": 1 << 30}}, "limits.orders ->"),
+]
+
+
+@pytest.mark.parametrize(("values", "sentence"), FAULTS, ids=[sentence[:40] for _, sentence in FAULTS])
+def test_a_fault_is_named_with_its_place(values: dict[str, object], sentence: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(values, "venue.toml")
+    assert sentence in str(caught.value)
+    assert str(caught.value).startswith("venue.toml: ")
+
+
+def test_all_faults_are_told_at_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse({"feed": {"ttl": "x", "colour": 1}, "loop": {"idle": "never"}})
+    assert len(str(caught.value).splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [(b"name = ", "Invalid value"), (b"\xff\xfe", "is not UTF-8 text"), (b"a = 1\na = 2\n", "Cannot overwrite")],
+)
+def test_a_file_that_is_no_toml(tmp_path: Path, content: bytes, sentence: str) -> None:
+    path = tmp_path / "venue.toml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=sentence):
+        load(path)
+
+
+def test_a_missing_file() -> None:
+    with pytest.raises(ConfigError, match="cannot be read: No such file"):
+        load("/nonexistent/venue.toml")
+
+
+def test_the_state_digest_depends_on_what_state_depends_on() -> None:
+    digest = Config().state_digest()
+    assert parse({"loop": {"idle": "sleep"}, "port": {"kind": "udp"}}).state_digest() == digest
+    assert parse({"epoch": 2}).state_digest() != digest
+    assert parse({"instruments": [INSTRUMENT]}).state_digest() != digest
+    assert parse({"sessions": [SESSION]}).state_digest() != digest
