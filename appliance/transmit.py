@@ -13,7 +13,7 @@ from native import counters
 from native.jit import kernel
 from native.layout import PKT
 from native.limits import TX_BURST_MAX
-from native.lowlevel import bytes_at
+from native.lowlevel import bytes_at, copy_bytes
 from native.rim import port_service, port_tx_alloc, port_tx_burst, port_tx_flush
 
 TRIES_MAX = 20_000
@@ -69,7 +69,7 @@ def _fill(outbox, slot, tx, i, time_ns):
     frame_bytes = outbox.frame_bytes[slot]
     room = bytes_at(np.int64(tx[i]["data"]), np.int64(tx[i]["len"]))
     frame_bytes = min(frame_bytes, np.int64(room.size))
-    room[:frame_bytes] = outbox.octets[frame_at : frame_at + frame_bytes]
+    copy_bytes(room, 0, outbox.octets, frame_at, frame_bytes)
     tx[i]["len"] = frame_bytes
     tx[i]["ts_ns"] = time_ns
     return frame_bytes

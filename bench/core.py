@@ -17,7 +17,7 @@ from appliance.book.check import check_book
 from appliance.book.match import PREFETCH_AHEAD, apply, is_pending, prefetch_request, resume
 from appliance.book.state import Book, allocate_book
 from bench.flows import SCENARIOS, make_flow
-from native.jit import bare_kernel
+from native.jit import kernel
 from native.layout import EVENT, EVENT_CANCELED, EVENT_REJECTED, EVENT_TRADE
 from tests.naive.twins import Twins
 
@@ -26,7 +26,7 @@ ORDERS_MAX = 1 << 17
 LEVELS_MAX = 1 << 16
 
 
-@bare_kernel
+@kernel
 def run(book: Book, commands: Any, first: int, last: int, events: Any, kinds: Any) -> int:
     """Apply commands[first:last], overwriting `events`; counts the kinds of last events. Returns the events."""
     total = 0

@@ -62,21 +62,17 @@ CHECKED = bool(config.BOUNDSCHECK)
 
 
 def kernel(function: F) -> F:
-    """Compile `function` (nogil, cached, division by zero gives 0: assert divisors). Plain Python when INTERPRETED."""
-    return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+    """Compile `function`: nogil, cached, division by zero gives 0 (assert divisors). Plain Python when INTERPRETED.
 
-
-def bare_kernel(function: F) -> F:
-    """A kernel compiled without numba's reference counting: it may not allocate (that fails to compile).
-
-    Arrays that are passed on from kernel to kernel are otherwise counted with atomic instructions at every call:
-    measured in the book, 900 ns a message with them and 320 without.
+    Compiled without numba's reference counting, so a kernel that allocates does not compile. Arrays that pass from
+    kernel to kernel are otherwise counted with atomic instructions at every call: measured in the book, 900 ns a
+    message with them and 320 without.
     """
     return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(function))
 
 
 def inner_kernel(function: F) -> F:
-    """A bare kernel for kernels, always inlined. From Python it runs as the plain Python function that it is.
+    """A kernel for kernels, always inlined. From Python it runs as the plain Python function that it is.
 
     A call hands over seven words an array: measured in the book, 340 ns a message with calls and 160 inlined.
     """

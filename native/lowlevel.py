@@ -171,6 +171,13 @@ store_u32be = setter("u32be")
 
 if INTERPRETED:
 
+    def copy_bytes(to: Any, to_at: int, source: Any, source_at: int, length: int) -> None:
+        """Copy `length` bytes between uint8 arrays that do not overlap. (A slice assignment would allocate.)"""
+        for array, at in ((to, to_at), (source, source_at)):
+            if min(int(at), int(length)) < 0 or int(at) + int(length) > array.size:
+                raise IndexError(f"copy of {length} bytes outside its buffer")
+        to[to_at : to_at + length] = source[source_at : source_at + length]
+
     def bytes_at(address: int, length: int) -> Any:
         """The `length` bytes at `address` as a uint8 array. Nothing is copied; the caller vouches for the memory."""
         return np.ctypeslib.as_array((ctypes.c_uint8 * int(length)).from_address(int(address)))
@@ -199,6 +206,31 @@ if INTERPRETED:
         """Start to fetch the cache line at `address`."""
 
 else:
+
+    @intrinsic
+    def copy_bytes(typing_context: Any, to: Any, to_at: Any, source: Any, source_at: Any, length: Any) -> Any:
+        """Copy `length` bytes between uint8 arrays that do not overlap. (A slice assignment would allocate.)"""
+        if not _is_bytes(to) or not _is_bytes(source):
+            return None
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            numbers = [context.cast(builder, args[i], signature.args[i], types.int64) for i in (1, 3, 4)]
+            count = numbers[2]
+            places = []
+            for array, at in ((0, numbers[0]), (2, numbers[1])):
+                view = context.make_array(signature.args[array])(context, builder, value=args[array])
+                if CHECKED:
+                    zero = ir.Constant(_I64, 0)
+                    outside = builder.icmp_signed(">", builder.add(at, count), view.nitems)
+                    for number in (at, count):
+                        outside = builder.or_(outside, builder.icmp_signed("<", number, zero))
+                    with builder.if_then(outside, likely=False):
+                        context.call_conv.return_user_exc(builder, IndexError, ("copy outside its buffer",))
+                places.append(builder.gep(view.data, [at]))
+            cgutils.raw_memcpy(builder, places[0], places[1], count, 1)
+            return context.get_dummy_value()
+
+        return types.void(to, to_at, source, source_at, length), codegen
 
     @intrinsic
     def bytes_at(typing_context: Any, address: Any, length: Any) -> Any:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from appliance.book.state import BUCKET_WORDS, Book
-from native.jit import INTERPRETED, bare_kernel, inner_kernel
+from native.jit import INTERPRETED, inner_kernel, kernel
 from native.lowlevel import count_trailing_zeros64, prefetch
 
 BUCKETS_PROBED_MAX = 64
@@ -45,7 +45,7 @@ if INTERPRETED:
 
 else:
 
-    @bare_kernel
+    @kernel
     def hash_of(session: int, cl_ord_id: int) -> int:
         """Bits 8..62: where the home bucket is; bits 0..7: the tag (never 0)."""
         x = (np.uint64(cl_ord_id) >> np.uint64(2)) * np.uint64(_ID_FACTOR) + np.uint64(session) * np.uint64(

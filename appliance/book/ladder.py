@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from appliance.book.state import CHILDREN, Book
-from native.jit import bare_kernel, inner_kernel
+from native.jit import inner_kernel, kernel
 from native.layout import LADDER_LEVEL_BIT, NO_INDEX
 from native.lowlevel import count_leading_zeros64, count_trailing_zeros64
 
@@ -32,7 +32,7 @@ def side_key(price_ticks: int, is_sell: int) -> int:
     return price_ticks if is_sell else ~price_ticks
 
 
-@bare_kernel
+@kernel
 def digit_of(key: int, shift: int) -> int:
     """0..63, in the order of the keys: the sign bit is turned, the top digit is sign-extended from four bits."""
     return ((key ^ SIGN_BIT) >> shift) & 63
@@ -68,7 +68,7 @@ def first_level(book: Book, reference: int) -> int:
     return reference & ~LADDER_LEVEL_BIT
 
 
-@bare_kernel
+@kernel
 def next_level(book: Book, level: int) -> int:
     """Index of the next worse level of the same side, or -1."""
     key = np.int64(book.levels[level]["key"])

@@ -36,7 +36,7 @@ from native.codes import (
     RESTATEMENT_NONE,
     RESTATEMENT_REPLACED_TO_NOTHING,
 )
-from native.jit import bare_kernel, inner_kernel
+from native.jit import inner_kernel, kernel
 from native.layout import (
     EVENT_ACCEPTED,
     EVENT_CANCELED,
@@ -60,7 +60,7 @@ SESSION_INDEX_MAX = (1 << 16) - 1
 NO_ID = np.uint64(0)
 
 
-@bare_kernel
+@kernel
 def apply(book: Book, commands: Any, index: int, events: Any, first: int) -> int:
     """Do the request `commands[index]` and write its events to `events[first:]`.
 
@@ -94,7 +94,7 @@ def apply(book: Book, commands: Any, index: int, events: Any, first: int) -> int
     return settle(book, events, first + 1) - first
 
 
-@bare_kernel
+@kernel
 def resume(book: Book, events: Any, first: int) -> int:
     """Go on with the request that found `events` full. Returns the events written to `events[first:]` (0: none was
     pending) or ERROR_INVALID_ARGUMENT when there is no room for one."""
@@ -105,7 +105,7 @@ def resume(book: Book, events: Any, first: int) -> int:
     return settle(book, events, first) - first
 
 
-@bare_kernel
+@kernel
 def is_pending(book: Book) -> bool:
     """Whether events of the last request wait for room."""
     return np.int64(book.state[0]["pending_stage"]) != PENDING_NOTHING
@@ -124,7 +124,7 @@ def prefetch_request(book: Book, commands: Any, index: int) -> None:
     prefetch_entry(book, hash_of(np.int64(command["session"]), cl_ord_id))
 
 
-@bare_kernel
+@kernel
 def apply_batch(book: Book, commands: Any, first: int, last: int, events: Any, progress: Any) -> int:
     """Do `commands[first:last]` as far as there is room for their events, what is pending first.
 

@@ -28,7 +28,7 @@ from native.arrays import Arrays
 from native.jit import kernel
 from native.layout import PKT, VLAN_NONE
 from native.limits import RX_BURST_MAX, TX_BURST_MAX
-from native.lowlevel import bytes_at, load_u64
+from native.lowlevel import bytes_at, copy_bytes, load_u64
 from native.rim import (
     clock_idle,
     clock_monotonic_ns,
@@ -244,7 +244,7 @@ def _fill(workload: Workload, state: ReplayState, i: Int, datagram: Int) -> Int:
     size = workload.start[datagram + 1] - start
     room = bytes_at(np.int64(state.tx[i]["data"]), np.int64(state.tx[i]["len"]))
     size = min(size, np.int64(room.size) - PAYLOAD_OFFSET)
-    room[PAYLOAD_OFFSET : PAYLOAD_OFFSET + size] = workload.octets[start : start + size]
+    copy_bytes(room, PAYLOAD_OFFSET, workload.octets, start, size)
     udp4.write_headers(
         room,
         np.int64(PAYLOAD_OFFSET),

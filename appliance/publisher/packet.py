@@ -13,6 +13,7 @@ from native import counters
 from native.arrays import Arrays
 from native.jit import kernel
 from native.limits import DATAGRAM_PAYLOAD_BYTES_MAX
+from native.lowlevel import copy_bytes
 from wire.gen import market_data as md
 
 BEFORE_BLOCK_BYTES = md.frameHeader_SIZE + md.messageHeader_SIZE
@@ -126,7 +127,7 @@ def carry_over(outbox, feed, slot):
     if opened != slot:
         to = opened * SLOT_BYTES
         start = slot * SLOT_BYTES
-        outbox.octets[to : to + SLOT_BYTES] = outbox.octets[start : start + SLOT_BYTES]
+        copy_bytes(outbox.octets, to, outbox.octets, start, SLOT_BYTES)
         if feed.scalars[LAST_FLAGS_AT] != FREE:
             feed.scalars[LAST_FLAGS_AT] += to - start
     return opened

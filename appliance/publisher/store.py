@@ -11,7 +11,7 @@ from appliance.publisher.packet import NEXT_NUMBER, SCALARS_COUNT, STORE_USED, F
 from native.jit import kernel
 from native.layout import FEED_ENTRY, FEED_HEADER
 from native.limits import DATAGRAM_PAYLOAD_BYTES_MAX, FEED_HEADER_BYTES
-from native.lowlevel import setter, store_release64
+from native.lowlevel import copy_bytes, setter, store_release64
 
 ENTRY_BYTES = FEED_ENTRY.itemsize
 _COMMITTED_BYTES = 0
@@ -58,7 +58,7 @@ def append(feed, octets, at, payload_bytes, first_number, message_count):
     _put_message_count(store, used, message_count)
     _put_payload_bytes(store, used, payload_bytes)
     start = used + ENTRY_BYTES
-    store[start : start + payload_bytes] = octets[at : at + payload_bytes]
+    copy_bytes(store, start, octets, at, payload_bytes)
     used = start + ((payload_bytes + 7) & ~7)
     feed.scalars[STORE_USED] = used
     store_release64(feed.addresses[_COMMITTED_BYTES], used)

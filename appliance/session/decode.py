@@ -39,7 +39,8 @@ def next_message(frame, at, end):
 def decode(tables, frame, at, records, index, session):
     """Read the message at `at` (its extent is proved by `next_message`) into the body of `records[index]`.
 
-    Returns its KIND, or minus the index of the DROP counter. The header of the record is the sequencer's.
+    Returns its KIND, or minus the index of the DROP counter. The header of the record is the sequencer's. Ids from 2**63
+    read as negative: np.int64 keeps their bits on the way into an unsigned field, in plain Python too.
     """
     if oe.get_messageHeader_schemaId(frame, at) != oe.SCHEMA_ID:
         return np.int64(-counters.DROP_MESSAGE_SCHEMA)
@@ -56,7 +57,7 @@ def decode(tables, frame, at, records, index, session):
     if template == oe.NewOrderShort_TEMPLATE_ID:
         if block_bytes < oe.NewOrderShort_BLOCK_LENGTH:
             return np.int64(-counters.DROP_MESSAGE_BLOCK)
-        record["cl_ord_id"] = oe.get_NewOrderShort_ClOrdID(frame, block)
+        record["cl_ord_id"] = np.int64(oe.get_NewOrderShort_ClOrdID(frame, block))
         record["orig_cl_ord_id"] = 0
         record["order_id"] = 0
         record["account"] = oe.get_NewOrderShort_Account(frame, block)
@@ -76,9 +77,9 @@ def decode(tables, frame, at, records, index, session):
     if template == oe.OrderCancelRequest_TEMPLATE_ID:
         if block_bytes < oe.OrderCancelRequest_BLOCK_LENGTH:
             return np.int64(-counters.DROP_MESSAGE_BLOCK)
-        record["cl_ord_id"] = oe.get_OrderCancelRequest_ClOrdID(frame, block)
-        record["orig_cl_ord_id"] = oe.get_OrderCancelRequest_OrigClOrdID(frame, block)
-        record["order_id"] = _given(oe.get_OrderCancelRequest_OrderID(frame, block))
+        record["cl_ord_id"] = np.int64(oe.get_OrderCancelRequest_ClOrdID(frame, block))
+        record["orig_cl_ord_id"] = np.int64(oe.get_OrderCancelRequest_OrigClOrdID(frame, block))
+        record["order_id"] = np.int64(_given(oe.get_OrderCancelRequest_OrderID(frame, block)))
         record["account"] = 0
         record["self_match_prevention_id"] = 0
         record["side"] = oe.get_OrderCancelRequest_Side(frame, block)
@@ -93,9 +94,9 @@ def decode(tables, frame, at, records, index, session):
     if template == oe.OrderCancelReplaceRequest_TEMPLATE_ID:
         if block_bytes < oe.OrderCancelReplaceRequest_BLOCK_LENGTH:
             return np.int64(-counters.DROP_MESSAGE_BLOCK)
-        record["cl_ord_id"] = oe.get_OrderCancelReplaceRequest_ClOrdID(frame, block)
-        record["orig_cl_ord_id"] = oe.get_OrderCancelReplaceRequest_OrigClOrdID(frame, block)
-        record["order_id"] = _given(oe.get_OrderCancelReplaceRequest_OrderID(frame, block))
+        record["cl_ord_id"] = np.int64(oe.get_OrderCancelReplaceRequest_ClOrdID(frame, block))
+        record["orig_cl_ord_id"] = np.int64(oe.get_OrderCancelReplaceRequest_OrigClOrdID(frame, block))
+        record["order_id"] = np.int64(_given(oe.get_OrderCancelReplaceRequest_OrderID(frame, block)))
         record["account"] = oe.get_OrderCancelReplaceRequest_Account(frame, block)
         record["self_match_prevention_id"] = 0
         record["side"] = oe.get_OrderCancelReplaceRequest_Side(frame, block)

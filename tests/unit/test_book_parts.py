@@ -17,7 +17,7 @@ from appliance.book.match import apply
 from appliance.book.state import CACHE_LINE_BYTES, Book, allocate_book
 from appliance.book.view import depth, orders
 from native.codes import REJECT_BOOK_FULL
-from native.jit import bare_kernel
+from native.jit import kernel
 from native.layout import EVENT, NO_INDEX
 from native.limits import ORDERS_MAX
 from tests.naive.flow import INT64_MAX, INT64_MIN, Flow
@@ -26,17 +26,17 @@ from tests.naive.twins import Twins, command_record
 EXTREMES = sorted((INT64_MIN, INT64_MIN + 1, -(1 << 60), -65, -1, 0, 63, 64, 4095, 4096, 1 << 60, INT64_MAX))
 
 
-@bare_kernel
+@kernel
 def add(book: Book, side: int, key: int) -> int:
     return add_level(book, side, key)
 
 
-@bare_kernel
+@kernel
 def drop(book: Book, side: int, level: int) -> int:
     return drop_level(book, side, level)
 
 
-@bare_kernel
+@kernel
 def find(book: Book, side: int, key: int) -> int:
     return find_level(book, side, key)
 
