@@ -119,6 +119,8 @@ class Instrument(_Table):
             raise ValueError("price_ticks_min is above price_ticks_max")
         if max(abs(self.price_ticks_min), abs(self.price_ticks_max)) * self.tick_nanos >= 1 << 63:
             raise ValueError("a limit price does not fit 64 bits at 1e-9 on the wire")
+        if (self.price_ticks_max - self.price_ticks_min) * self.tick_nanos >= 1 << 63:
+            raise ValueError("price_ticks_min and price_ticks_max are further apart than 64 bits hold at 1e-9")
         return self
 
 

@@ -224,9 +224,7 @@ def match(exchange, port, index):
     while count > 0:
         for at in range(count):
             reports.report(exchange.tables, exchange.outbox, records, index, exchange.events, at)
-        level3.publish(
-            exchange.tables, exchange.outbox, exchange.feed, records, index, exchange.events, count
-        )
+        level3.publish(exchange.tables, exchange.outbox, exchange.feed, records, index, exchange.events, count)
         if not is_pending(exchange.book):
             break
         _make_room(exchange, port)

@@ -1,6 +1,6 @@
 """Replay: the same pipeline, fed from a capture or from a journal, as fast as it goes or at a pace.
 
-From a capture (`pcap` port) the day starts anew: the frames are parsed, sequenced and decided as they would be live, and
+From a capture (`pcap` port) the day starts anew: frames are parsed, sequenced and decided as they would be live, and
 time is the capture's. From a journal the sequenced records are decided again, with datagrams grouped as they were, so
 the events, reports and market data are those of the run that wrote it; heartbeats and the Topic, which come from the
 clock, are left out.
@@ -31,7 +31,6 @@ from native.layout import (
 )
 from native.limits import JOURNAL_HEADER_BYTES
 from native.ports import Port, PortConfig, PortError, open_port
-
 
 TURNS_A_STEP = 8192
 MESSAGE_BYTES_MIN = 48
@@ -226,7 +225,8 @@ def load_journal(path: Path, config: Config) -> tuple[np.ndarray, int]:
         raise ReplayError(f"{path}: was written under other message schemas; replay it with the version that wrote it")
     if header["config_digest"].tobytes() != config.state_digest():
         raise ReplayError(
-            f"{path}: was written under another configuration (instruments, sessions, limits, epoch); give it by --config"
+            f"{path}: was written under another configuration (instruments, sessions, limits, epoch); "
+            "give it by --config"
         )
     journal = map_journal(data)
     committed = int(header["committed_records"])

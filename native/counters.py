@@ -1,7 +1,11 @@
 """Every counter: one row is one int64 in shared memory, written by the loop, read by anyone (`pitwire observe`).
 
 The order is the layout of the counters file; add at the end of a group. `DROP_*` rows are the reasons for which a
-datagram or message goes no further: each has one sentence, and bad input always ends in exactly one of them.
+datagram or message goes no further: each has one sentence, and bad input always ends in exactly one of them:
+
+    packets_in = drop_frame_truncated + ... + drop_session_seq + datagrams_in
+    each message of such a datagram is sequenced, or drop_duplicate, drop_message_schema or drop_message_block;
+    reading a datagram ends early by at most one drop_message_truncated or drop_journal_full
 """
 
 from __future__ import annotations

@@ -7,8 +7,11 @@ and the versions: an edit anywhere means a new folder. Import this module before
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
+import shutil
+import tempfile
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +22,8 @@ from native import _native
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE_FOLDERS = ("native", "wire", "codecs/wire", "appliance")
 """Where kernels live, in a checkout or in an installed wheel."""
+PARTS_WITHOUT_KERNELS = ("cli", "decode", "recovery")
+"""Folders of the appliance that no kernel imports (`tests/test_tidy.py` looks): an edit there compiles nothing anew."""
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -32,7 +37,8 @@ def cache_key() -> str:
     digest.update(Path(_native.__file__).read_bytes())
     for folder in SOURCE_FOLDERS:
         for path in sorted((ROOT / folder).rglob("*.py")):
-            digest.update(path.read_bytes())
+            if path.relative_to(ROOT / folder).parts[0] not in PARTS_WITHOUT_KERNELS:
+                digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 
@@ -41,10 +47,34 @@ def cache_folder() -> Path:
     base = os.environ.get("PITWIRE_CACHE_DIR")
     if base:
         return Path(base) / "numba" / cache_key()
+    of_checkout = ROOT / "build" / "numba" / cache_key()
     if (ROOT / "pyproject.toml").exists() and os.access(ROOT, os.W_OK):
-        return ROOT / "build" / "numba" / cache_key()
+        return of_checkout
     home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return Path(home) / "pitwire" / "numba" / cache_key()
+    folder = Path(home) / "pitwire" / "numba" / cache_key()
+    try:
+        _start_from(of_checkout, folder)
+    except OSError:  # no home to write to: a cache for this process alone
+        folder = Path(tempfile.mkdtemp(prefix="pitwire-")) / "numba"
+        atexit.register(shutil.rmtree, folder.parent, ignore_errors=True)
+        _start_from(of_checkout, folder)
+    return folder
+
+
+def _start_from(of_checkout: Path, folder: Path) -> None:
+    """Make `folder`, with what the owner of the checkout has compiled: numba needs a cache that it can write to."""
+    if folder.is_dir():
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(dir=folder.parent))
+    if of_checkout.is_dir():
+        shutil.copytree(of_checkout, made, dirs_exist_ok=True)
+    try:
+        made.rename(folder)
+    except OSError:  # another process was first
+        shutil.rmtree(made, ignore_errors=True)
+        if not folder.is_dir():
+            raise
 
 
 os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_folder()))

@@ -1,5 +1,7 @@
-"""Turn what a command printed into an SVG picture of a terminal: `pitwire demo 2>&1 | python scripts/terminal_picture.py
-'pitwire demo' > docs/demo.svg`. No fonts or scripts from elsewhere."""
+"""Turn what a command printed into an SVG picture of a terminal, without fonts or scripts from elsewhere:
+
+pitwire demo 2>&1 | python scripts/terminal_picture.py 'pitwire demo' > docs/demo.svg
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The real pipeline behind a memory port: frames in by bursts, every frame out decoded by the generic codec.
 
-`VenueRig` drives `pipeline.turn`, one call a burst, with a clock of the test's own. `Sent` reads what came out and checks
-on the way what holds for every frame: addresses, numbers without a hole, sizes. `Client` makes datagrams.
+`VenueRig` drives `pipeline.turn`, one call a burst, with a clock of the test's own. `Sent` reads what came out and
+checks on the way what holds for every frame: addresses, numbers without a hole, sizes. `Client` makes datagrams.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ START_NS = 1_700_000_000_000_000_000
 TICK = 1_000_000
 """Price of one tick of the demonstration venue, in 1e-9."""
 NOT_OF_THE_TWIN = frozenset(
-    "turns busy_turns cycle_ns_max packets_out bytes_out tx_retries tx_dropped report_packets_out feed_packets_out "
-    "feed_heartbeats_out".split()
+    ("turns", "busy_turns", "cycle_ns_max", "packets_out", "bytes_out", "tx_retries", "tx_dropped")
+    + ("report_packets_out", "feed_packets_out", "feed_heartbeats_out")
 )
 """Counters about datagrams and time, which the twin does not have."""
 
@@ -101,6 +101,8 @@ class Sent:
         self.feed: list[Message] = []
         self.feed_packets: list[bytes] = []
         self.feed_route = (ipaddress.IPv4Address(config.feed.group).packed, config.feed.udp_port)
+        group = int(ipaddress.IPv4Address(config.feed.group))
+        self.feed_mac = (0x01005E000000 | group & 0x7FFFFF).to_bytes(6, "big")  # RFC 1112, section 6.4
         self.feed_facts = (config.feed.channel_id, packets.FLAG_INCREMENTAL, config.epoch)
         self.last_peer: dict[bytes, tuple[Endpoint, Endpoint, int | None]] = {}
 
@@ -109,7 +111,7 @@ class Sent:
         datagram = parse_udp_frame(frame)
         assert len(datagram.payload) <= DATAGRAM_PAYLOAD_BYTES_MAX
         if (datagram.destination.ip, datagram.destination.udp_port) == self.feed_route:
-            assert datagram.destination.mac == b"\x01\x00\x5e" + bytes([self.feed_route[0][1] & 127]) + self.feed_route[0][2:]
+            assert datagram.destination.mac == self.feed_mac
             self._read_feed(datagram.payload)
             return
         payload = datagram.payload

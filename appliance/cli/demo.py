@@ -32,7 +32,9 @@ PLAIN_PROGRESS_SECONDS = 1.0
     show_default=True,
     help="Port of the venue; auto takes the best that this machine and these rights allow.",
 )
-@click.option("--capture", type=click.Path(dir_okay=False, path_type=Path), help="Order flow. [default: demo_calm.pcap]")
+@click.option(
+    "--capture", type=click.Path(dir_okay=False, path_type=Path), help="Order flow. [default: demo_calm.pcap]"
+)
 @click.option("--rate", type=click.FloatRange(min=1), default=5000.0, show_default=True, help="Datagrams a second.")
 @click.option(
     "--drop-percent",
@@ -43,9 +45,7 @@ PLAIN_PROGRESS_SECONDS = 1.0
 )
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(
-    wanted: str, capture: Path | None, rate: float, drop_percent: float, config: Config, as_json: bool
-) -> None:
+def command(wanted: str, capture: Path | None, rate: float, drop_percent: float, config: Config, as_json: bool) -> None:
     """Run the whole appliance here, end to end, and check that everybody agrees.
 
     Two network namespaces joined by a veth pair; the appliance on AF_XDP in one; in the other a client that sends the

@@ -59,9 +59,7 @@ def command(
                     raise click.UsageError("A journal is replayed at full speed: -x, -p and -M are for captures.")
                 return replay_journal(input_path, config, out=out, limit_records=limit, progress=progress)
             pace = Pace(multiplier, packets_a_second, megabits_a_second)
-            return replay_capture(
-                input_path, config, out=out, limit_packets=limit, pace=pace, progress=progress
-            )
+            return replay_capture(input_path, config, out=out, limit_packets=limit, pace=pace, progress=progress)
 
     try:
         result = replay_once()

@@ -11,7 +11,6 @@ response time from when the request was due, which a late sender cannot flatter 
 from __future__ import annotations
 
 import ipaddress
-import socket
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -188,8 +187,7 @@ class Replayer:
 
     def run(self) -> ReplayResult:
         """Send everything, wait for the answers, measure. Raises ReplayError when the port fails."""
-        with _held_udp_port(self.port, self.source):
-            code = int(loop.run(self.workload, self.state, self.port.handle))
+        code = int(loop.run(self.workload, self.state, self.port.handle))
         if code < 0:
             raise ReplayError(f"The port failed: {sentence_of_error(code)}")
         return self.result()
@@ -267,31 +265,6 @@ class Replayer:
             latency=Latency.of(self.state.service_histogram),
             response=Latency.of(self.state.response_histogram),
         )
-
-
-class _held_udp_port:
-    """Hold the source port with a socket that nobody reads, where the kernel sees our answers too.
-
-    A packet port only copies: without a socket the kernel would answer each report with "port unreachable".
-    """
-
-    def __init__(self, port: Port, source: Endpoint) -> None:
-        self._socket: socket.socket | None = None
-        if port.config.kind == "packet":
-            self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
-            try:
-                self._socket.bind(("", source.udp_port))
-            except OSError as error:
-                self._socket.close()
-                raise ReplayError(f"UDP port {source.udp_port} is not free: {error.strerror}.") from None
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, *exception: object) -> None:
-        if self._socket is not None:
-            self._socket.close()
 
 
 def warm_up() -> None:

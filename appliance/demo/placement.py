@@ -33,7 +33,7 @@ class Placement:
 def choose_port(wanted: str) -> tuple[str, list[str]]:
     """The port to use for `wanted` (a kind, or auto) and, for each better one that cannot be had, one sentence."""
     kinds = BEST_FIRST if wanted == "auto" else BEST_FIRST[BEST_FIRST.index(wanted) :]
-    sentences = []
+    sentences: list[str] = []
     for kind in kinds:
         missing = why_not(kind)
         if missing is None:

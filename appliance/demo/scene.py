@@ -119,7 +119,7 @@ def run_demo(
     say: Callable[[str], None],
     show: Callable[[Progress], None],
 ) -> Outcome:
-    """Run `capture` through a venue on a `kind` port (xdp, packet, udp). `say` hears what happens, `show` how far it is.
+    """Run `capture` through a venue on a `kind` port (xdp, packet, udp). `say` hears what happens, `show` how far.
 
     Raises DemoError, and whatever opening a capture or port raises.
     """

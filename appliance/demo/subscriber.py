@@ -6,6 +6,7 @@ book, to be held against the engine's.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -55,8 +56,9 @@ def main(config_path: str, interface_ip: str, drop_percent: float, seed: int, cp
                 last_new = now
             if asked_to_end:
                 if yielding:
-                    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
                     yielding = False
+                    with contextlib.suppress(PermissionError):  # the client is done: its CPU is free in any case
+                        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
                 quiet = now - max(last_new, asked_to_end[0]) > QUIET_SECONDS
                 if (quiet and not follower.recovering) or now - asked_to_end[0] > STAY_SECONDS_MAX:
                     break

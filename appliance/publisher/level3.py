@@ -137,9 +137,7 @@ def _maker_changed(tables, outbox, feed, event, time_ns):
 def _trade(tables, outbox, feed, event, time_ns):
     instrument = np.int64(event["instrument"])
     side = _feed_side(np.int64(event["side"]))
-    block = begin_message(
-        tables, outbox, feed, instrument, side, md.Trade_TEMPLATE_ID, md.Trade_BLOCK_LENGTH, time_ns
-    )
+    block = begin_message(tables, outbox, feed, instrument, side, md.Trade_TEMPLATE_ID, md.Trade_BLOCK_LENGTH, time_ns)
     if block == FREE:
         return 0
     aggressor = np.int64(event["order_id"])

@@ -43,7 +43,9 @@ def close_packet(tables, outbox, feed, route, slot, sending_time_ns):
     at = slot * SLOT_BYTES + PAYLOAD_AT
     message_count = outbox.message_count[slot]
     first_number = outbox.first_number[slot]
-    write_packet_header(octets, at, feed, sending_time_ns, first_number, md.packetHeader_PktFlags_Incremental, message_count)
+    write_packet_header(
+        octets, at, feed, sending_time_ns, first_number, md.packetHeader_PktFlags_Incremental, message_count
+    )
     append(feed, octets, at, outbox.payload_bytes[slot], first_number, message_count)
     tables.counters[counters.FEED_PACKETS_OUT] += 1
     return _close(outbox, route, slot)

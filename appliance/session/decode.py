@@ -39,8 +39,8 @@ def next_message(frame, at, end):
 def decode(tables, frame, at, records, index, session):
     """Read the message at `at` (its extent is proved by `next_message`) into the body of `records[index]`.
 
-    Returns its KIND, or minus the index of the DROP counter. The header of the record is the sequencer's. Ids from 2**63
-    read as negative: np.int64 keeps their bits on the way into an unsigned field, in plain Python too.
+    Returns its KIND, or minus the index of the DROP counter. The header of the record is the sequencer's. Ids from
+    2**63 read as negative: np.int64 keeps their bits on the way into an unsigned field, in plain Python too.
     """
     if oe.get_messageHeader_schemaId(frame, at) != oe.SCHEMA_ID:
         return np.int64(-counters.DROP_MESSAGE_SCHEMA)
@@ -135,9 +135,8 @@ def _set_price(tables, record, instrument, price_nanos):
         return 0
     tick_nanos = tables.instruments[instrument]["tick_nanos"]
     assert tick_nanos > 0
-    price_ticks = price_nanos // tick_nanos
-    record["price_ticks"] = price_ticks
-    if price_ticks * tick_nanos != price_nanos:
+    record["price_ticks"] = price_nanos // tick_nanos
+    if price_nanos % tick_nanos != 0:
         record["flags"] = np.int64(record["flags"]) | COMMAND_PRICE_OFF_TICK
     return 0
 

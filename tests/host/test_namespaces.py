@@ -57,5 +57,3 @@ def test_a_thread_comes_home_after_an_error() -> None:
     with HostPair() as pair, pytest.raises(ZeroDivisionError), inside(pair.venue.namespace):
         raise ZeroDivisionError
     assert _namespace_of_thread() == home
-
-

@@ -21,7 +21,7 @@ OUT = {"Side": 3}
 
 # name, message, reject code (0: none), LimitValue
 CHECKS: list[tuple[str, bytes, int, int | None]] = [
-    ("instrument unknown", new(1, SecurityID=NONE, Account=2, OrderQty=1 << 40, **OUT), codes.REJECT_UNKNOWN_SYMBOL, None),
+    ("instrument", new(1, SecurityID=NONE, Account=2, OrderQty=1 << 40, **OUT), codes.REJECT_UNKNOWN_SYMBOL, None),
     ("instrument unknown: 0", new(1, SecurityID=0), codes.REJECT_UNKNOWN_SYMBOL, None),
     ("instrument unknown: 2**32 - 1", new(1, SecurityID=(1 << 32) - 1), codes.REJECT_UNKNOWN_SYMBOL, None),
     ("instrument unknown, cancel", cancel(1, 9, SecurityID=NONE, **OUT), codes.REJECT_UNKNOWN_SYMBOL, None),
@@ -45,7 +45,7 @@ CHECKS: list[tuple[str, bytes, int, int | None]] = [
     ("price at the upper end", new(1, SecurityID=ODD, Price=330), 0, None),
     ("price 0", new(1, Price=0), codes.REJECT_PRICE_OUT_OF_BAND, TICK),
     ("price negative", new(1, Price=-TICK), codes.REJECT_PRICE_OUT_OF_BAND, TICK),
-    ("price off the tick and out of band: the book's", new(1, SecurityID=ODD, Price=1), codes.REJECT_INVALID_PRICE_INCREMENT, None),
+    ("price off the tick, out of band", new(1, SecurityID=ODD, Price=1), codes.REJECT_INVALID_PRICE_INCREMENT, None),
     ("price off the tick", new(1, SecurityID=ODD, Price=301), codes.REJECT_INVALID_PRICE_INCREMENT, None),
     ("price the least there is", new(1, SecurityID=ODD, Price=-(1 << 63)), codes.REJECT_INVALID_PRICE_INCREMENT, None),
     ("price the greatest there is", new(1, Price=(1 << 63) - 1), codes.REJECT_INVALID_PRICE_INCREMENT, None),
