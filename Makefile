@@ -21,7 +21,7 @@ test:       ## the tests, in minutes
 
 test-long:  ## those and the long ones: a million bad datagrams, many seeds
 	@scripts/setup --dev
-	@$(PYTEST) -m "long or not long"
+	@$(PYTEST) -m "long or not long" --timeout 3600
 
 bench:      ## the benchmarks, short; in full: .venv/bin/python -m bench.core
 	@scripts/setup --dev

@@ -102,7 +102,7 @@ class Appliance:
         self._thread: threading.Thread | None = None
         self._recovery: subprocess.Popen[bytes] | None = None
         self._ended_with = 0
-        self._pinning_error = ""
+        self._affinity_before: set[int] | None = None
         self._summary: Summary | None = None
 
     def start(self) -> None:
@@ -120,7 +120,7 @@ class Appliance:
                 idle=_IDLE[self.config.loop.idle],
                 heartbeat_ms=self.config.feed.heartbeat_ms,
             )
-            self._check_cpu()
+            self._keep_house_elsewhere()
             self._start_recovery()
             self._thread = threading.Thread(target=self._turn_until_stopped, name="pitwire-loop", daemon=True)
             self._thread.start()
@@ -129,10 +129,15 @@ class Appliance:
             self.shared.remove()
             raise
 
-    def _check_cpu(self) -> None:
+    def _keep_house_elsewhere(self) -> None:
+        """Leave the loop's CPU to the loop: this thread, and what it starts, stays on the others."""
         cpu = self.config.loop.cpu
-        if cpu >= 0 and cpu not in os.sched_getaffinity(0):
+        allowed = os.sched_getaffinity(0)
+        if cpu >= 0 and cpu not in allowed:
             raise ApplianceError(f"loop.cpu is {cpu}, which this process may not use; it has {_cpus()}.")
+        if cpu >= 0 and len(allowed) > 1:
+            self._affinity_before = allowed
+            os.sched_setaffinity(0, allowed - {cpu})
 
     def _start_recovery(self) -> None:
         recovery = self.config.recovery
@@ -191,6 +196,9 @@ class Appliance:
             self._recovery = None
         if hasattr(self, "port"):
             self.port.close()
+        if self._affinity_before is not None:
+            os.sched_setaffinity(0, self._affinity_before)
+            self._affinity_before = None
 
     def counter(self, index: int) -> int:
         """A row of `native.counters`, now."""

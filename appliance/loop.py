@@ -17,7 +17,15 @@ from native import counters
 from native.arrays import Arrays
 from native.codes import ERROR_END_OF_INPUT
 from native.jit import kernel
-from native.layout import CONTROL_COMMAND, CONTROL_STOP, CONTROL_TRADING_STATUS, PKT_CLOCK_FILE, PKT_CLOCK_MASK
+from native.layout import (
+    CONTROL_COMMAND,
+    CONTROL_STOP,
+    CONTROL_TRADING_STATUS,
+    PKT_CLOCK_FILE,
+    PKT_CLOCK_MASK,
+    TRADING_STATUS_CLOSED,
+    TRADING_STATUS_OPEN,
+)
 from native.limits import CONTROL_COMMANDS_A_TURN_MAX, CONTROL_SLOTS_MAX, RX_BURST_MAX
 from native.lowlevel import load_acquire64, pause, store_release64
 from native.rim import (
@@ -179,7 +187,8 @@ def _take_commands(exchange, loop, port, now_ns):
         scalars[COMMANDS_TAKEN] += 1
         if kind == CONTROL_STOP:
             return True
-        if kind == CONTROL_TRADING_STATUS and argument < loop.opening_status.size:
+        known = value == TRADING_STATUS_OPEN or value == TRADING_STATUS_CLOSED
+        if kind == CONTROL_TRADING_STATUS and known and argument < loop.opening_status.size:
             begin_turn(exchange, now_ns)
             set_trading_status(exchange, port, argument, value, now_ns)
             drain(exchange, port)

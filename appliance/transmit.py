@@ -49,10 +49,11 @@ def send_all(tables, outbox, tx, port, time_ns):
             while outbox.frame_bytes[slot] == 0:
                 slot += 1
             _fill(outbox, slot, tx, i, time_ns)
-            tables.counters[counters.BYTES_OUT] += outbox.frame_bytes[slot]
             slot += 1
         waiting -= got
         taken = _offer(tables, tx, port, got)
+        for i in range(taken):
+            tables.counters[counters.BYTES_OUT] += np.int64(tx[i]["len"])
         sent += taken
         if taken < got:
             tables.counters[counters.TX_DROPPED] += got - taken + waiting

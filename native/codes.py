@@ -48,7 +48,6 @@ REJECT_BOOK_FULL = _code(REJECT_SENTENCES, 9002, "The table of orders or price l
 REJECT_ORDER_MISMATCH = _code(
     REJECT_SENTENCES, 9003, "The request names another instrument, side or OrderID than its order has."
 )
-REJECT_SESSION_BLOCKED = _code(REJECT_SENTENCES, 9004, "The session may not send orders now.")
 
 # --- why an order changed without its client asking: ExecRestatementReason (FIX tag 378) -------------------------
 

@@ -29,10 +29,10 @@ LINES_MAX = 600
 LONGER_FILES: dict[str, int] = {}
 """File: how many lines it may have until it is divided."""
 
-UNUSED_NAMES = {"REJECT_SESSION_BLOCKED"}
+UNUSED_NAMES: set[str] = set()
 """Codes and counters that nothing gives or counts yet."""
 
-COMMANDS_WITHOUT_NUMBA = ["client", "config", "convert", "decode", "gen", "observe"]
+COMMANDS_WITHOUT_NUMBA = ["client", "config", "convert", "decode", "gen", "observe", "sbe"]
 
 KERNEL_DECORATORS = {"kernel", "inner_kernel"}
 

@@ -16,6 +16,7 @@ COMMANDS = {
     "convert": ("appliance.cli.convert", "Convert an order flow to a capture."),
     "gen": ("appliance.cli.gen", "Generate a synthetic order flow as a capture."),
     "decode": ("appliance.cli.decode", "Show packets, journals and feed stores as lines or JSON."),
+    "sbe": ("appliance.cli.sbe", "Check SBE schemas, generate codecs, decode and encode messages of any venue."),
     "client": ("appliance.cli.client", "Be a client: send, cancel, watch the feed, recover."),
     "observe": ("appliance.cli.observe", "Show the counters of a running appliance."),
     "config": ("appliance.cli.config", "Check a configuration or print the default one."),

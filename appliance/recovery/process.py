@@ -19,6 +19,8 @@ from appliance.recovery.store import FeedStore, StoreError
 
 _PR_SET_PDEATHSIG: Final = 1
 _STORE_POLL_SECONDS: Final = 0.02
+_NICENESS: Final = 10
+"""Whoever lost messages can wait; whoever trades can not."""
 
 log = logging.getLogger("pitwire.recovery")
 
@@ -86,6 +88,7 @@ def run(
     """
     if parent_pid is not None:
         die_with(parent_pid)
+    os.nice(_NICENESS)
     store = open_store(store_path, wait_seconds)
     server = asyncio.run(_serve(store, ip, tcp_port, limits or ServerLimits(), ready))
     return dict(server.counters)

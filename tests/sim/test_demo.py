@@ -56,9 +56,7 @@ def test_everybody_agrees(kind: str, flow: Path) -> None:
     if missing is not None:
         pytest.skip(missing)
     before = set(os.listdir("/sys/class/net"))
-    done = pitwire(
-        "demo", "--port", kind, "--capture", str(flow), "--rate", str(RATE), "--drop-percent", "3", "--json"
-    )
+    done = pitwire("demo", "--port", kind, "--capture", str(flow), "--rate", str(RATE), "--drop-percent", "3", "--json")
     outcome = agreed(done)
     assert outcome["port"].startswith(kind)
     assert outcome["subscriber"]["dropped_on_purpose"] > 0

@@ -29,6 +29,10 @@ class Encoder:
 
     def message(self, fields: Fields, header_fields: Fields, codec: Codec) -> bytes:
         """Header and body."""
+        return self.header(header_fields, codec) + self.body(fields)
+
+    def header(self, header_fields: Fields, codec: Codec) -> bytes:
+        """The message header."""
         header, body = codec.header, self.plan.body
         out = bytearray(header.size)
         if header_fields:
@@ -45,7 +49,7 @@ class Encoder:
         for counter, value, what in known:
             if counter is not None and counter.packer is not None:  # a constant is not on the wire
                 _write(counter, out, 0, value, f"header.{what}")
-        return bytes(out) + self.body(fields)
+        return bytes(out)
 
     def body(self, fields: Fields) -> bytes:
         """Root block, groups and data."""
@@ -59,12 +63,7 @@ class Encoder:
         return sum(part.since <= self.version for part in parts)
 
     def _body(self, plan: BodyPlan, fields: Fields, path: str, scopes: list[Fields], out: bytearray) -> None:
-        if not isinstance(fields, Mapping):
-            raise EncodeError(refusals.WRONG_VALUE, f"{path or 'The message'} is not a mapping of names.", path)
-        for name in fields:
-            if name not in plan.names:
-                raise EncodeError(refusals.UNKNOWN_FIELD, f"There is no field {_join(path, name)}.", _join(path, name))
-        scopes = [fields, *scopes]
+        scopes = self._checked_scopes(plan, fields, path, scopes)
         values = self._block(plan.block, fields, path, scopes)
         out += plan.block.pack(values, plan.length_in(self.version))
         for group in plan.groups:
@@ -74,19 +73,35 @@ class Encoder:
             if data.since <= self.version:
                 self._data(data, fields.get(data.name), _join(path, data.name), out)
 
-    def _group(self, group: GroupPlan, entries: Any, path: str, scopes: list[Fields], out: bytearray) -> None:
+    @staticmethod
+    def _checked_scopes(plan: BodyPlan, fields: Fields, path: str, scopes: list[Fields]) -> list[Fields]:
+        """`fields`, all of them known, before the fields of the blocks around."""
+        if not isinstance(fields, Mapping):
+            raise EncodeError(refusals.WRONG_VALUE, f"{path or 'The message'} is not a mapping of names.", path)
+        for name in fields:
+            if name not in plan.names:
+                raise EncodeError(refusals.UNKNOWN_FIELD, f"There is no field {_join(path, name)}.", _join(path, name))
+        return [fields, *scopes]
+
+    @staticmethod
+    def _entries(group: GroupPlan, entries: Any, path: str) -> Sequence[Any]:
+        """The entries of a group, as many as its dimension allows."""
         if entries is None or _is_absent(entries):
             entries = ()
         if not isinstance(entries, Sequence) or isinstance(entries, (str, bytes)):
             raise EncodeError(refusals.WRONG_VALUE, f"{path} is a group; it takes a list of entries.", path)
-        dimension = group.dimension
-        counter = dimension.count.counter
+        counter = group.dimension.count.counter
         if not counter.minimum <= len(entries) <= counter.maximum:
             raise EncodeError(
                 refusals.COUNT_OUT_OF_RANGE,
                 f"{path} has {len(entries)} entries; {counter.minimum} to {counter.maximum} are allowed.",
                 path,
             )
+        return entries
+
+    def _group(self, group: GroupPlan, entries: Any, path: str, scopes: list[Fields], out: bytearray) -> None:
+        entries = self._entries(group, entries, path)
+        dimension = group.dimension
         head = bytearray(dimension.size)
         _write(dimension.block_length, head, 0, group.body.length_in(self.version), f"{path}.blockLength")
         _write(dimension.count, head, 0, len(entries), f"{path}.numInGroup")
@@ -97,7 +112,8 @@ class Encoder:
         for index, entry in enumerate(entries):
             self._body(group.body, entry, f"{path}[{index}]", scopes, out)
 
-    def _data(self, data: DataPlan, value: Any, path: str, out: bytearray) -> None:
+    def _octets(self, data: DataPlan, value: Any, path: str) -> bytes:
+        """The bytes of a data field, as many as its length can say."""
         if value is None or _is_absent(value):
             octets = b""
         elif isinstance(value, Mapping):
@@ -115,6 +131,10 @@ class Encoder:
                 f"{path} has {len(octets)} bytes; {counter.minimum} to {counter.maximum} are allowed.",
                 path,
             )
+        return octets
+
+    def _data(self, data: DataPlan, value: Any, path: str, out: bytearray) -> None:
+        octets = self._octets(data, value, path)
         head = bytearray(data.size)
         _write(data.length, head, 0, len(octets), f"{path}.length")
         out += head
