@@ -22,6 +22,8 @@ DEMO_SESSIONS_COUNT = 16
 DEMO_INSTRUMENTS_COUNT = 64
 DEMO_TICK_NANOS = 1_000_000
 
+_PRICE_NANOS_MAX = 1 << 62
+
 PortKind = Literal["xdp", "packet", "udp", "pcap", "memory"]
 UdpPort = Annotated[int, Field(ge=1, le=65535)]
 
@@ -109,7 +111,8 @@ class Instrument(_Table):
     tick_nanos: Annotated[int, Field(ge=1, le=10**15)] = DEMO_TICK_NANOS
     """Price of one tick in units of 1e-9."""
     price_ticks_min: int = 1
-    price_ticks_max: int = 10**12
+    price_ticks_max: int = Field(default_factory=lambda data: _PRICE_NANOS_MAX // data.get("tick_nanos", 1))
+    """Without it: as far as the wire's 64 bits reach, with room to spare."""
     qty_lots_max: Annotated[int, Field(ge=1, le=QTY_LOTS_MAX)] = QTY_LOTS_MAX
     status: Literal["open", "closed"] = "open"
 
