@@ -25,6 +25,7 @@ from appliance.loop import (
     run,
     write_command,
 )
+from appliance.pipeline import replay_records
 from appliance.recovery.process import command_line
 from appliance.replay import LOCAL_MAC, drops, opening_status
 from native import counters
@@ -87,7 +88,10 @@ def warm_up() -> None:
     )
     exchange = allocate(small)
     with open_port(PortConfig(kind="memory")) as port:
-        run(exchange, allocate_loop(opening_status(small), heartbeat_ms=1000), port.handle, 2)
+        loop = allocate_loop(opening_status(small), heartbeat_ms=1000)
+        run(exchange, loop, port.handle, 2)
+        write_command(loop, CONTROL_STOP)
+        replay_records(exchange, port.handle, 0, 0)
 
 
 class Appliance:
@@ -174,6 +178,8 @@ class Appliance:
 
     def stop(self) -> None:
         """Stop loop, recovery server and port; the journal is marked as closed. Again is harmless."""
+        if self._recovery is not None:
+            self._recovery.terminate()  # it ends while the loop does
         if self._thread is not None:
             if self._thread.is_alive():
                 write_command(self._loop, CONTROL_STOP)
@@ -185,7 +191,6 @@ class Appliance:
             self.exchange.feed.header[0]["closed"] = 1
             self._summary = self._summarise()
         if self._recovery is not None:
-            self._recovery.terminate()
             try:
                 self._recovery.wait(_RECOVERY_STOP_SECONDS_MAX)
             except subprocess.TimeoutExpired:

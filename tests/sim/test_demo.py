@@ -17,6 +17,7 @@ from pcap.write import Recipe, make_capture
 
 WITHOUT_CAPABILITIES = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all", "--")
 RATE = 4000
+DAY = Path(__file__).resolve().parents[3] / "shared" / "data" / "bme_ANA_20190523_orders.csv"
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +64,20 @@ def test_everybody_agrees(kind: str, flow: Path) -> None:
     assert outcome["subscriber"]["counters"]["messages_recovered"] > 0
     assert set(os.listdir("/sys/class/net")) == before
     assert not [name for name in os.listdir("/dev/shm") if name.startswith("pitwire-demo-")]
+
+
+@pytest.mark.skipif(not DAY.exists(), reason=f"the recorded day is not at {DAY}")
+def test_the_real_day_over_af_xdp(tmp_path: Path) -> None:
+    missing = why_not("xdp")
+    if missing is not None:
+        pytest.skip(missing)
+    day = tmp_path / "day.pcap"
+    assert pitwire("convert", str(DAY), str(day)).returncode == 0
+    outcome = agreed(pitwire("demo", "--port", "xdp", "--capture", str(day), "--rate", "10000", "--json"))
+    counted = outcome["venue"]["counters"]
+    assert (counted["orders_accepted"], counted["fills"], counted["shares_traded"]) == (13_604, 996, 54_378)
+    assert (counted["replaces"], counted["replaces_to_nothing"], counted["cancels"]) == (2_019, 655, 11_433)
+    assert (counted["open_orders"], outcome["client"]["answered"], outcome["client"]["rejects"]) == (0, 27_056, 0)
 
 
 def test_without_a_capability_it_says_so_and_goes_on(flow: Path) -> None:
