@@ -187,7 +187,7 @@ def _take_commands(exchange, loop, port, now_ns):
         scalars[COMMANDS_TAKEN] += 1
         if kind == CONTROL_STOP:
             return True
-        known = value == TRADING_STATUS_OPEN or value == TRADING_STATUS_CLOSED
+        known = value in (TRADING_STATUS_OPEN, TRADING_STATUS_CLOSED)
         if kind == CONTROL_TRADING_STATUS and known and argument < loop.opening_status.size:
             begin_turn(exchange, now_ns)
             set_trading_status(exchange, port, argument, value, now_ns)
