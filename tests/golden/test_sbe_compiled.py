@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from typing import Any
 import pytest
 
 from wire.sbe import Codec, DecodeError, generate, load_schema
-from wire.sbe.compiled import CompiledCodec, build
+from wire.sbe.c_names import identifier
+from wire.sbe.compiled import FLAGS, CompiledCodec, build
+from wire.sbe.emit_c import emit_c
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "sbe"
 OWN = Path(__file__).parent / "sbe" / "own_messages.json"
@@ -87,3 +90,23 @@ def test_own_messages_through_c(built: Any, stem: str) -> None:
     vectors = [v for v in json.loads(OWN.read_text())["vectors"] if v["schema"] == stem]
     for vector in vectors:
         check(compiled, generic, bytes.fromhex(vector["hex"]))
+
+
+def test_the_c_of_a_large_schema_stays_readable_in_size() -> None:
+    schema = load_schema(SHARED / "schemas" / "ilinkbinary.xml").schema
+    lines = sum(text.count("\n") for text in emit_c(schema, "ilinkbinary", "ilinkbinary.xml").values())
+    assert lines < 15_000
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_no_schema_gives_a_compiler_something_to_warn_of(compiler: str, tmp_path: Path) -> None:
+    if shutil.which(compiler) is None:
+        pytest.skip(f"{compiler} is not here")
+    for path in [*sorted((SHARED / "schemas").glob("*.xml")), *sorted(generate.SCHEMAS.glob("*.xml"))]:
+        stem = identifier(path.stem)
+        for name, text in emit_c(load_schema(path).schema, stem, path.name).items():
+            (tmp_path / name).write_text(text)
+        command = [compiler, "-O2", *FLAGS, "-Werror", "-c", str(tmp_path / f"{stem}.c"), "-o", str(tmp_path / "out.o")]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{path.name}: {done.stderr[:2000]}"

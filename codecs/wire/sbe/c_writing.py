@@ -7,11 +7,26 @@ from wire.sbe.c_counters import count_in, outside_range, when_since, write_count
 from wire.sbe.plan import DataPlan, DimensionPlan
 
 
+def _claim(covered: int, size: int) -> str:
+    """How to take `size` bytes of which values cover `covered`: padding is zeroed."""
+    return "PX_space" if covered == size else "PX_claim"
+
+
+def _covered(body: CBody) -> int:
+    """Bytes that are written in every version; -1 where that depends on the version."""
+    return -1 if body.plan.block.newest else sum(item.leaf.size for item in body.leaves)
+
+
+def _counted(plan: DimensionPlan) -> int:
+    counters = plan.block_length, plan.count, plan.group_count, plan.data_count
+    return sum(counter.packer.size for counter in counters if counter is not None and counter.packer is not None)
+
+
 def write_dimension(symbol: str, plan: DimensionPlan) -> list[str]:
     out = [
         f"PX_INLINE int64_t {symbol}_write(PX_writer *w, int64_t stride, int64_t count, int64_t groups, int64_t data)",
         "{",
-        f"    uint8_t *p = PX_claim(w, {plan.size});",
+        f"    uint8_t *p = {_claim(_counted(plan), plan.size)}(w, {plan.size});",
         "    if (p == NULL)",
         "        return PX_NO_ROOM;",
         "    if (count < 0)",
@@ -39,7 +54,7 @@ def put_body(body: CBody) -> list[str]:
     out += [
         f"static int64_t {body.symbol}_put(PX_writer *w)",
         "{",
-        f"    uint8_t *p = PX_claim(w, {body.symbol}_length_in(w->version));",
+        f"    uint8_t *p = {_claim(_covered(body), body.plan.length)}(w, {body.symbol}_length_in(w->version));",
         "    if (p == NULL)",
         "        return PX_NO_ROOM;",
     ]
@@ -72,7 +87,7 @@ def _put_data(data: DataPlan) -> list[str]:
         "    if (to == NULL)",
         "        return PX_NO_ROOM;",
         *write_counter(data.length, "length", "to"),
-        "    to = PX_claim(w, length);",
+        "    to = PX_space(w, length);",
         "    if (to == NULL)",
         "        return PX_NO_ROOM;",
         "    if (PX_copy(w, to, in[0], length) < 0)",
@@ -116,7 +131,7 @@ def _put_group(group: CGroup) -> list[str]:
             f"    if (count > (w->words_count - w->word_at) / {leaves})",
             "        return PX_BAD_WORDS;",
             f"    const int64_t *in = PX_take(w, {words} + {leaves} * count);",
-            "    uint8_t *p = PX_claim(w, stride * count);",
+            f"    uint8_t *p = {_claim(_covered(body), body.plan.length)}(w, stride * count);",
             "    if (in == NULL || p == NULL)",
             "        return in == NULL ? PX_BAD_WORDS : PX_NO_ROOM;",
             "    for (int64_t i = 0; i < count; i++)",

@@ -6,8 +6,10 @@ message = codec.decode(octets)                  # as wire.sbe.Codec, values out 
 
 from __future__ import annotations
 
+import contextlib
 import importlib.machinery
 import importlib.util
+import io
 import os
 import shutil
 import subprocess
@@ -69,7 +71,8 @@ def build(
     ffi = FFI()
     ffi.cdef(declarations(schema, stem))
     ffi.set_source(name, f'#include "{stem}.h"')
-    ffi.emit_c_code(str(target / f"{name}.c"))
+    with contextlib.redirect_stdout(io.StringIO()):  # cffi says what it writes
+        ffi.emit_c_code(str(target / f"{name}.c"))
     module = target / f"{name}{importlib.machinery.EXTENSION_SUFFIXES[0]}"
     include = f"-I{sysconfig.get_paths()['include']}"
     _run(compiler, optimise, *FLAGS, "-c", str(target / f"{stem}.c"), "-o", str(target / f"{stem}.o"))

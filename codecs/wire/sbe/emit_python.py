@@ -11,19 +11,23 @@ from wire.sbe.symbols import Symbols, symbols_of
 
 
 def emit_python(schema: Schema, source: str, package: str, stem: str) -> dict[str, str]:
-    """File name to text of `<stem>_tables.py` and `<stem>.py`; `source` is named in their first lines."""
+    """File name to text of `<stem>_tables.py` and `<stem>.py`; `source` is named in their first lines.
+
+    `package` is the package that they are in; empty: they are top-level modules.
+    """
     symbols = symbols_of(schema)
+    module = f"{package}.{stem}" if package else stem
     return {
-        f"{stem}_tables.py": _tables(symbols, source, stem, package),
-        f"{stem}.py": _accessors(symbols, source, stem, package),
+        f"{stem}_tables.py": _tables(symbols, source, module),
+        f"{stem}.py": _accessors(symbols, source, module),
     }
 
 
-def _tables(symbols: Symbols, source: str, stem: str, package: str) -> str:
+def _tables(symbols: Symbols, source: str, module: str) -> str:
     lines = [
         f'"""Constants of `{source}`, made by `wire.sbe.generate`; not to be edited.',
         "",
-        f"Accessors for kernels: `{package}.{stem}`.",
+        f"Accessors for kernels: `{module}`.",
         "`_OFFSET` and `_SIZE` in bytes, offsets from the first byte of the block or composite; `_NULL` as accessors",
         'return it (a uint64 keeps its bits as int64).\n"""',
     ]
@@ -33,7 +37,7 @@ def _tables(symbols: Symbols, source: str, stem: str, package: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _accessors(symbols: Symbols, source: str, stem: str, package: str) -> str:
+def _accessors(symbols: Symbols, source: str, module: str) -> str:
     used = sorted({pair for _, accessors in symbols.accessors for pair in accessors.values()})
     lines = [
         f'"""Kernel accessors of `{source}`, made by `wire.sbe.generate`; not to be edited.',
@@ -43,7 +47,7 @@ def _accessors(symbols: Symbols, source: str, stem: str, package: str) -> str:
         "",
         "# ruff: noqa: F403",
         "from native.lowlevel import getter, setter",
-        f"from {package}.{stem}_tables import *",
+        f"from {module}_tables import *",
         "",
     ]
     for kind, offset in used:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from wire.sbe.c_names import identifier
 from wire.sbe.emit_c import emit_c
+from wire.sbe.emit_kernels import emit_kernels
 from wire.sbe.emit_python import emit_python
 from wire.sbe.parser import parse_schema
 
@@ -21,7 +22,11 @@ def generated_files(
     path = Path(schema_file)
     schema = parse_schema(path)
     stem = identifier(path.stem)
-    files = {**emit_c(schema, stem, path.name), **emit_python(schema, path.name, package, stem)}
+    files = {
+        **emit_c(schema, stem, path.name),
+        **emit_python(schema, path.name, package, stem),
+        **emit_kernels(schema, path.name, stem),
+    }
     if json_ir:
         files[f"{stem}.json"] = schema.to_json() + "\n"
     if lua:
