@@ -17,6 +17,7 @@ from appliance.book.check import check_book
 from appliance.book.match import PREFETCH_AHEAD, apply, is_pending, prefetch_request, resume
 from appliance.book.state import Book, allocate_book
 from bench.flows import SCENARIOS, make_flow
+from bench.host import report
 from native.jit import kernel
 from native.layout import EVENT, EVENT_CANCELED, EVENT_REJECTED, EVENT_TRADE
 from tests.naive.twins import Twins
@@ -88,10 +89,19 @@ def main() -> None:
     parser.add_argument("--validated", type=int, default=40_000)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--seed", type=int, default=26)
+    parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.add_argument("flows", nargs="*", default=list(SCENARIOS))
     given = parser.parse_args()
+    results = []
     for name in given.flows:
-        print(json.dumps(measure(name, given.messages, given.seed, given.validated, given.repeats)))
+        results.append(measure(name, given.messages, given.seed, given.validated, given.repeats))
+        if not given.json:
+            print(json.dumps(results[-1]), flush=True)
+    lowest = min(row["messages_a_second"] for row in results)
+    if given.json:
+        print(json.dumps(report("lowest of the flows", lowest, "messages/s", results, equal=True)))
+    else:
+        print(f"lowest of the flows: {lowest:,} messages/s")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ COMMANDS = {
     "sbe": ("appliance.cli.sbe", "Check SBE schemas, generate codecs, decode and encode messages of any venue."),
     "client": ("appliance.cli.client", "Be a client: send, cancel, watch the feed, recover."),
     "observe": ("appliance.cli.observe", "Show the counters of a running appliance."),
+    "bench": ("appliance.cli.bench", "Measure the book and the codecs."),
     "config": ("appliance.cli.config", "Check a configuration or print the default one."),
     "warmup": ("appliance.cli.warmup", "Compile the kernels into the cache."),
 }

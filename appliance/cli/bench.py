@@ -1,0 +1,49 @@
+"""`pitwire bench`: the benchmarks of a checkout, each checked for equal results before it is timed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@click.group("bench")
+def command() -> None:
+    """Measure parts of the appliance. Results are compared with a slow twin or with each other before they are timed.
+
+    \b
+    Examples:
+      pitwire bench core
+      pitwire bench codec --json
+    """
+
+
+def _run(name: str, words: tuple[str, ...]) -> None:
+    if not (ROOT / "bench" / f"{name}.py").exists():
+        raise click.ClickException("The benchmarks are part of a checkout, not of an installed package.")
+    paths = [str(ROOT), str(ROOT / "codecs"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+    done = subprocess.run([sys.executable, "-m", f"bench.{name}", *words], env=environment, check=False)
+    if done.returncode:
+        raise click.exceptions.Exit(1)
+
+
+def _add(name: str, line: str, example: str) -> None:
+    @command.command(
+        name,
+        help=f"{line}\n\n--json prints one object with headline, results, equal, host and commit; the other options "
+        f"are those of `python -m bench.{name} --help`.\n\n\b\nExample:\n  {example}",
+        context_settings={"ignore_unknown_options": True},
+    )
+    @click.argument("words", nargs=-1, type=click.UNPROCESSED)
+    def run(words: tuple[str, ...]) -> None:
+        _run(name, words)
+
+
+_add("core", "Messages a second through the book alone, over flows of different kinds.", "pitwire bench core --json")
+_add("codec", "Nanoseconds to decode SBE messages: kernels, C, cffi, plain Python.", "pitwire bench codec --json")
