@@ -106,6 +106,7 @@ class Appliance:
         self._thread: threading.Thread | None = None
         self._recovery: subprocess.Popen[bytes] | None = None
         self._ended_with = 0
+        self._fault: Exception | None = None
         self._affinity_before: set[int] | None = None
         self._summary: Summary | None = None
 
@@ -167,17 +168,25 @@ class Appliance:
         cpu = self.config.loop.cpu
         if cpu >= 0:
             os.sched_setaffinity(0, {cpu})  # of this thread alone
-        self._ended_with = int(run(self.exchange, self._loop, self.port.handle, -1))
+        try:
+            self._ended_with = int(run(self.exchange, self._loop, self.port.handle, -1))
+        except Exception as error:  # a broken assertion of a kernel: `check` tells whoever watches
+            self._fault = error
 
     def check(self) -> None:
         """Raises ApplianceError when the loop or the recovery server ended by itself."""
+        if self._fault is not None:
+            raise ApplianceError(f"The loop ended by a fault in the program: {self._fault!r}.")
         if self._thread is not None and not self._thread.is_alive() and self._ended_with != RUN_STOPPED:
             raise ApplianceError(f"The loop ended: {sentence_of_error(self._ended_with)}")
         if self._recovery is not None and self._recovery.poll() is not None:
             raise ApplianceError(f"The recovery server ended by itself (exit {self._recovery.returncode}).")
 
     def stop(self) -> None:
-        """Stop loop, recovery server and port; the journal is marked as closed. Again is harmless."""
+        """Stop loop, recovery server and port. Again is harmless.
+
+        Journal and feed store are marked as closed only where the loop ended because it was told to.
+        """
         if self._recovery is not None:
             self._recovery.terminate()  # it ends while the loop does
         if self._thread is not None:
@@ -187,8 +196,9 @@ class Appliance:
                 if self._thread.is_alive():
                     raise ApplianceError(f"The loop did not stop within {_STOP_SECONDS_MAX} s.")
             self._thread = None
-            self.exchange.journal.header[0]["closed"] = 1
-            self.exchange.feed.header[0]["closed"] = 1
+            if self._ended_with == RUN_STOPPED:
+                self.exchange.journal.header[0]["closed"] = 1
+                self.exchange.feed.header[0]["closed"] = 1
             self._summary = self._summarise()
         if self._recovery is not None:
             try:

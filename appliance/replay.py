@@ -19,6 +19,7 @@ from appliance.config import Config
 from appliance.exchange import Exchange, allocate, schema_digest, whole_state_hash
 from appliance.loop import RUN_END_OF_INPUT, RUN_TURNS_DONE, LoopState, allocate_loop, run
 from appliance.pipeline import drain, replay_records
+from appliance.publisher.store import BYTES_A_MESSAGE_MAX
 from appliance.sequencer.journal import RECORD_BYTES, count_whole, map_journal
 from native import counters
 from native.codes import sentence_of_error
@@ -37,6 +38,7 @@ MESSAGE_BYTES_MIN = 48
 """The shortest order message: a capture of n bytes holds fewer than n / 48."""
 FEED_BYTES_A_CAPTURE_BYTE = 6
 """More market data than any input has caused; the feed store of a replay is sized by it."""
+FEED_MIB_MIN = 4
 LOCAL_MAC = 0x020000000001
 """Source of the feed's frames where no interface gives one (locally administered)."""
 
@@ -115,7 +117,7 @@ def replay_capture(
     `progress` is called now and then with the packets done. `keep` receives the exchange, for a look at its state.
     Raises ReplayError.
     """
-    config = _sized_for(config, path)
+    config = sized_for(config, path)
     exchange = allocate(config, local_mac=LOCAL_MAC)
     loop = allocate_loop(opening_status(config), file_clock=True)
     try:
@@ -251,7 +253,7 @@ def replay_journal(
     """Decide the records of the journal at `path` again. See `replay_capture`."""
     data, committed = load_journal(path, config)
     stop = committed if limit_records is None else min(committed, limit_records)
-    exchange = allocate(_sized_for(config, path), journal_memory=data, local_mac=LOCAL_MAC)
+    exchange = allocate(sized_for(config, path), journal_memory=data, local_mac=LOCAL_MAC)
     try:
         port = open_port(PortConfig(kind="pcap", out_path=str(out) if out else ""))
     except PortError as error:
@@ -269,14 +271,16 @@ def replay_journal(
     return _result(str(path), exchange, time.perf_counter() - started)
 
 
-def _sized_for(config: Config, path: Path) -> Config:
+def sized_for(config: Config, path: Path) -> Config:
     """`config` with journal and feed store large enough for the input; their pages are taken only when written."""
     try:
         size_bytes = path.stat().st_size
     except OSError as error:
         raise ReplayError(f"{path}: cannot be read: {error.strerror}") from None
-    records = size_bytes // MESSAGE_BYTES_MIN + 2 * len(config.instruments) + 2 * len(config.sessions) + 1024
-    store_mib = (size_bytes * FEED_BYTES_A_CAPTURE_BYTE >> 20) + (config.limits.orders * 272 >> 20) + 16
+    messages = size_bytes // MESSAGE_BYTES_MIN
+    records = messages + 2 * len(config.instruments) + 2 * len(config.sessions) + 1024
+    reserve_bytes = min(messages, config.limits.orders) * 2 * BYTES_A_MESSAGE_MAX  # what `store.has_room` keeps free
+    store_mib = (size_bytes * FEED_BYTES_A_CAPTURE_BYTE + reserve_bytes >> 20) + FEED_MIB_MIN
     return config.model_copy(
         update={
             "journal": config.journal.model_copy(update={"records": records}),

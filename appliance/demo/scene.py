@@ -19,7 +19,7 @@ from appliance.client.replayer import Endpoint, Pace, Progress, Replayer, Replay
 from appliance.client.workload import load_workload
 from appliance.config import Config, parse
 from appliance.demo.placement import Placement
-from appliance.replay import replay_capture
+from appliance.replay import replay_capture, sized_for
 from native.ports import Port, PortConfig, open_port
 from nic.namespaces import HostPair, inside
 from wire.capture import open_capture
@@ -126,7 +126,7 @@ def run_demo(
     with ExitStack() as stack:
         scene = stack.enter_context(scene_for(kind))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pitwire-demo-")))
-        venue_config = _venue_config(config, scene, placement)
+        venue_config = _venue_config(sized_for(config, capture), scene, placement)
         config_path = folder / "config.json"
         config_path.write_text(venue_config.to_json(), encoding="utf-8")
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance import control
 from appliance.client.book import FeedBook
 from appliance.client.feed import FeedHandler
 from appliance.client.recovery import RecoveryClient
@@ -22,6 +23,7 @@ from appliance.client.workload import load_workload
 from appliance.config import Config, parse
 from appliance.control import Appliance, engine_book_digest
 from appliance.exchange import Exchange, SharedFolder, topic_id
+from appliance.loop import LoopState
 from appliance.publisher.packet import NEXT_NUMBER, STORE_USED
 from appliance.replay import replay_capture, replay_journal
 from native import counters
@@ -264,3 +266,26 @@ def test_a_second_venue_of_one_name_is_refused(tmp_path: Path) -> None:
         assert "Traceback" not in done.stderr
     finally:
         first.remove()
+
+
+def test_a_fault_of_the_loop_is_told_and_leaves_the_journal_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = control.run
+
+    def breaks(exchange: Exchange, loop: LoopState, port: int, turns_max: int) -> int:
+        if turns_max < 0:  # the live loop, not the warm-up
+            raise AssertionError("an assertion of a kernel")
+        return int(real(exchange, loop, port, turns_max))
+
+    monkeypatch.setattr(control, "run", breaks)
+    appliance = Appliance(venue_config("fault", 26428, 26426))
+    try:
+        appliance.start()
+        assert appliance._thread is not None
+        appliance._thread.join(10)
+        with pytest.raises(control.ApplianceError, match="fault in the program: AssertionError"):
+            appliance.check()
+        appliance.stop()
+        assert int(appliance.exchange.journal.header[0]["closed"]) == 0
+    finally:
+        appliance.stop()
+        appliance.shared.remove()
