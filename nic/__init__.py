@@ -1,1 +1,1 @@
-"""The caretaker: prepares the host and its network interfaces."""
+"""The caretaker: what the host is (`host`), what is wrong with it (`doctor`), how it is prepared (`tune`)."""

@@ -1,8 +1,8 @@
 """Two hosts on one machine: anonymous network namespaces joined by a veth pair, gone with the processes that use them.
 
 Nothing is left behind even by SIGKILL: a namespace without a name lives as long as a process, thread or open file does.
-A thread steps into one with `inside`; processes that it starts there stay there. This is the one file that imports
-pyroute2.
+A thread steps into one with `inside`; processes that it starts there stay there. This file and
+`nic/host/ethtool.py` are the ones that import pyroute2.
 """
 
 from __future__ import annotations
