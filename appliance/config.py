@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import json
+import re
 import tomllib
 import uuid
 from pathlib import Path
@@ -24,7 +25,7 @@ DEMO_TICK_NANOS = 1_000_000
 
 _PRICE_NANOS_MAX = 1 << 62
 
-PortKind = Literal["xdp", "packet", "udp", "pcap", "memory"]
+PortKind = Literal["xdp", "packet", "udp", "dpdk", "pcap", "memory"]
 UdpPort = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -33,7 +34,7 @@ class ConfigError(Exception):
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
 
 class Port(_Table):
@@ -47,6 +48,18 @@ class Port(_Table):
     zero_copy: Literal["auto", "never"] = "auto"
     frames: Annotated[int, Field(ge=256, le=1 << 20)] = 4096
     """Frame buffers of the port (xdp: of the UMEM)."""
+    device: str = ""
+    """dpdk: PCI address or virtual device, with its arguments; empty: the one device of eal_args."""
+    eal_args: str = ""
+    """dpdk: arguments of DPDK's EAL, parted by spaces; what is not given is filled in."""
+    queue_count: Annotated[int, Field(ge=1, le=64)] = 1
+    """dpdk: queues that the device is set up with; the loop polls `queue`."""
+    tx_queue: Annotated[int, Field(ge=-1, le=63)] = -1
+    """dpdk: the transmit queue; -1: of the same number as `queue`."""
+    steering: Literal["auto", "flow", "rss"] = "auto"
+    """dpdk with several queues: how orders come to `queue` (rte_flow rules, the RSS table, what the driver does)."""
+    offloads: Literal["auto", "off"] = "auto"
+    """dpdk: UDP checksums and receive timestamps by the device, where it has them."""
     verify_udp_checksum: bool = True
     """Verify UDP checksums where the port can tell that they are complete (captures; never on veth)."""
 
@@ -101,6 +114,62 @@ class Loop(_Table):
     """CPU to pin the loop to; -1: not pinned."""
     idle: Literal["spin", "yield", "sleep"] = "spin"
     """What an empty turn does: spin (lowest latency, a whole core), yield the CPU, or sleep 50 us."""
+
+
+class Host(_Table):
+    """[host]: how `pitwire nic apply` prepares the machine. Numbers: -1 leaves a setting as it is."""
+
+    interface: str = ""
+    """The interface to prepare; empty: port.interface."""
+    loop_cpus: str = ""
+    """CPUs that are kept free of interrupts, as a list (`2-3`); empty: loop.cpu."""
+    irq_cpus: str = ""
+    """CPUs that take the interface's interrupts, one each in turn; empty: the others of its NUMA node."""
+    channels: Annotated[int, Field(ge=-1, le=1024)] = 0
+    """Queues of the interface; 0: one where no receive rule can bring orders to the port's queue, else as many as XDP
+    allows."""
+    mtu: Annotated[int, Field(ge=-1, le=9216)] = 1500
+    """Of the interface of an xdp port, whose buffers hold one frame each; other ports leave it."""
+    rx_ring: Annotated[int, Field(ge=-1, le=1 << 16)] = 2048
+    """Receive descriptors, at most what the driver has."""
+    tx_ring: Annotated[int, Field(ge=-1, le=1 << 16)] = 1024
+    """Transmit descriptors, at most what the driver has."""
+    rx_usecs: Annotated[int, Field(ge=-1, le=10_000)] = 0
+    """Microseconds that a receive interrupt waits; not -1 also turns adaptive coalescing off."""
+    tx_usecs: Annotated[int, Field(ge=-1, le=10_000)] = 0
+    """Microseconds that a transmit interrupt waits."""
+    offloads_off: tuple[str, ...] = ("rx-gro", "rx-gro-hw", "rx-lro")
+    """Offloads to turn off, by the kernel's names (`rx-gro`), which `pitwire nic plan` shows."""
+    receive_rule: bool = True
+    """Bring UDP to order_entry.udp_port into port.queue by a rule (ntuple), where the driver has rules."""
+    rule_location: Annotated[int, Field(ge=0, le=4095)] = 0
+    """Place of that rule in the driver's table."""
+    napi_defer_hard_irqs: Annotated[int, Field(ge=-1, le=1000)] = 2
+    """Empty polls before interrupts are turned on again; with gro_flush_timeout_ns what busy polling needs."""
+    gro_flush_timeout_ns: Annotated[int, Field(ge=-1, le=10**9)] = 200_000
+    """Nanoseconds after which the kernel polls by itself when nobody else does."""
+    governor: str = "performance"
+    """Frequency governor of all CPUs; empty: as it is."""
+    thp: Literal["always", "madvise", "never", ""] = "madvise"
+    """Transparent huge pages; empty: as it is. numpy asks for them for its large arrays."""
+    hugepages_2m: Annotated[int, Field(ge=-1, le=1 << 20)] = -1
+    """Huge pages of 2 MiB on the interface's NUMA node."""
+    dpdk_devices: tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$")], ...] = ()
+    """PCI addresses to take from the kernel for the dpdk port. One that carries a route is not taken."""
+    dpdk_driver: str = "vfio-pci"
+    """The driver that they get."""
+    vfio_no_iommu: bool = False
+    """Let vfio work without an IOMMU, as on most EC2 instances: the device can then reach all memory."""
+    leave: tuple[str, ...] = ()
+    """Settings that are not touched: beginnings of their names as `pitwire nic plan` prints them (`irq/`, `thp/`)."""
+
+    @model_validator(mode="after")
+    def _cpus_are_lists(self) -> Host:
+        for key, text in (("loop_cpus", self.loop_cpus), ("irq_cpus", self.irq_cpus)):
+            ranges = re.fullmatch(r"(\d{1,4}(-\d{1,4})?(,\d{1,4}(-\d{1,4})?)*)?", text)
+            if not ranges or any(int(low) > int(high) for low, high in re.findall(r"(\d+)-(\d+)", text)):
+                raise ValueError(f"{key} {text!r} is not a list of CPUs such as 2-3,8")
+        return self
 
 
 class Instrument(_Table):
@@ -177,6 +246,7 @@ class Config(_Table):
     journal: Journal = Journal()
     limits: Limits = Limits()
     loop: Loop = Loop()
+    host: Host = Host()
     instruments: Annotated[tuple[Instrument, ...], Field(min_length=1, max_length=INSTRUMENTS_MAX)] = Field(
         default_factory=_demo_instruments
     )
@@ -202,6 +272,8 @@ class Config(_Table):
             raise ValueError(f"feed.group {self.feed.group} is not a multicast address")
         if self.port.kind in ("xdp", "packet") and not self.port.interface:
             raise ValueError(f"port.interface must name a network interface for the {self.port.kind} port")
+        if self.port.kind == "dpdk" and not self.port.device and not self.port.eal_args:
+            raise ValueError("port.device must name a device for the dpdk port, or port.eal_args make one")
         return self
 
     def state_digest(self) -> bytes:

@@ -67,11 +67,17 @@ def port_config(config: Config) -> PortConfig:
         rx_frames=port.frames,
         tx_frames=port.frames,
         interface=port.interface,
-        local_ip=config.order_entry.ip if port.kind == "udp" else "0.0.0.0",
+        local_ip=config.order_entry.ip if port.kind in ("udp", "dpdk") else "0.0.0.0",
         multicast_ttl=config.feed.ttl,
         queue=port.queue,
         xdp_mode=port.xdp_mode,
         zero_copy="auto" if port.zero_copy == "auto" else "off",
+        device=port.device,
+        eal_args=port.eal_args,
+        queue_count=port.queue_count,
+        tx_queue=port.tx_queue,
+        steering=port.steering,
+        offloads=port.offloads,
     )
 
 
@@ -115,6 +121,7 @@ class Appliance:
         warm_up()
         self.shared.create()
         try:
+            self._keep_house_elsewhere()  # first: threads that a port starts (DPDK) stay there too
             try:
                 self.port = open_port(port_config(self.config))
             except PortError as error:
@@ -125,7 +132,6 @@ class Appliance:
                 idle=_IDLE[self.config.loop.idle],
                 heartbeat_ms=self.config.feed.heartbeat_ms,
             )
-            self._keep_house_elsewhere()
             self._start_recovery()
             self._thread = threading.Thread(target=self._turn_until_stopped, name="pitwire-loop", daemon=True)
             self._thread.start()

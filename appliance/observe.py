@@ -1,52 +1,117 @@
-"""Reads the counters and the turn latencies of a running instance from its shared memory. Free of numba."""
+"""Reads what a running instance tells in its shared memory: counters, latencies, its port. Free of numba."""
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from appliance import histogram
+from appliance import histogram, stages
+from appliance.histogram import Histogram
 from native.counters import COUNTERS
+from native.layout import PORT_STATS
+from native.limits import RX_BURST_MAX
 
 SHARED_MEMORY_ROOT: Final = Path("/dev/shm")
 PERCENTILES_PPM: Final = {"p50": 500_000, "p99": 990_000, "p99.9": 999_000}
 LEVELS: Final = frozenset({"cycle_ns_max", "open_orders"})
 """Counters that are no running totals: a rate of them says nothing."""
+PORT_GAUGES: Final = frozenset({"rx_held", "tx_free", "end_of_input", "link_up"})
+PORT_DROPS: Final = {
+    "rx_dropped": "Lost before the loop had them: no buffer or no room, here or in the kernel.",
+    "rx_too_long": "Frames longer than a buffer.",
+    "rx_ring_full": "The receive ring was full: the loop was late.",
+    "rx_fill_empty": "Times that the driver found no free buffer.",
+    "rx_invalid": "Descriptors or checksums that were refused.",
+    "tx_invalid": "Frames that this port cannot send.",
+    "tx_failed": "Frames that the kernel or the device refused to send.",
+}
+"""Counters of the port that mean a loss, with what they mean."""
 
 
 class ObserveError(Exception):
     """There is nothing to observe; the message is one sentence that says why."""
 
 
+@dataclass(frozen=True)
+class Snapshot:
+    """Everything that an instance told at one moment."""
+
+    time_ns: int
+    """CLOCK_MONOTONIC."""
+    counters: dict[str, int]
+    turns: Histogram | None
+    """Busy turns, ns; None where the instance does not measure them."""
+    stages: dict[str, Histogram]
+    """By the names of `appliance.stages`; empty where the instance does not measure them."""
+    turns_by_frames: tuple[int, ...]
+    """How many busy turns took 0, 1, 2, ... frames; empty likewise."""
+    port: dict[str, int]
+    """PORT_STATS, a fraction of a second old; empty where the instance does not tell."""
+
+    @property
+    def busy_ns(self) -> int:
+        """Time spent in busy turns."""
+        return int(self.turns[histogram.SLOT_SUM_NS]) if self.turns is not None else 0
+
+    @property
+    def full_turns(self) -> int:
+        """Busy turns that took as many frames as one turn may: more were waiting."""
+        return self.turns_by_frames[RX_BURST_MAX] if self.turns_by_frames else 0
+
+
 class Observer:
-    """Maps the counters of instance `name` read-only; asking for them costs the loop nothing."""
+    """Maps what instance `name` tells, read-only; asking for it costs the loop nothing."""
 
     def __init__(self, name: str, root: Path = SHARED_MEMORY_ROOT) -> None:
         """Raises ObserveError when no such instance runs here."""
+        self.name = name
         self.folder = root / f"pitwire-{name}"
-        self._counters = _mapped(self.folder / "counters", len(COUNTERS))
-        if self._counters is None:
+        counters = _mapped(self.folder / "counters", len(COUNTERS))
+        if counters is None:
             running = ", ".join(instances(root)) or "none"
             raise ObserveError(f"No appliance named {name!r} runs on this machine; running: {running}.")
+        self._counters = counters
+        self._turns = _mapped(self.folder / "turn_latency", histogram.HISTOGRAM_SLOTS)
+        self._stages = _mapped(self.folder / "stages", stages.SLOTS)
+        self._port = _mapped(self.folder / "port_stats", PORT_STATS.itemsize // 8)
+
+    def snapshot(self) -> Snapshot:
+        """All of it, now. The loop counts on meanwhile: what belongs together may differ by the last few inputs."""
+        histograms: dict[str, Histogram] = {}
+        by_frames: tuple[int, ...] = ()
+        if self._stages is not None:
+            views, turns = stages.split(self._stages)
+            histograms = {name: stages.settled(view) for name, view in views.items()}
+            by_frames = tuple(int(value) for value in turns)
+        return Snapshot(
+            time.monotonic_ns(),
+            self.counters(),
+            None if self._turns is None else stages.settled(self._turns),
+            histograms,
+            by_frames,
+            {}
+            if self._port is None
+            else {name: int(v) for name, v in zip(PORT_STATS.names or (), self._port, strict=True)},
+        )
 
     def counters(self) -> dict[str, int]:
         """All counters, by the names of `native.counters`."""
-        assert self._counters is not None
         return {counter.name: int(value) for counter, value in zip(COUNTERS, self._counters, strict=True)}
 
     def turn_latency_ns(self) -> dict[str, int]:
         """count, p50, p99, p99.9 and max of the loop's turns, ns; empty where the instance does not measure them."""
-        turns = _mapped(self.folder / "turn_latency", histogram.HISTOGRAM_SLOTS)
-        if turns is None:
-            return {}
-        snapshot = np.array(turns)
-        # the loop counts on while we copy: the total is what the buckets say
-        snapshot[histogram.SLOT_COUNT] = snapshot[histogram.HEADER_SLOTS :].sum()
-        values = histogram.percentiles_ns(snapshot, tuple(PERCENTILES_PPM.values()))
-        facts = {"count": histogram.count(snapshot)}
-        return facts | dict(zip(PERCENTILES_PPM, values, strict=True)) | {"max": histogram.max_ns(snapshot)}
+        return {} if self._turns is None else latency_facts(stages.settled(self._turns))
+
+
+def latency_facts(values: Histogram) -> dict[str, int]:
+    """count, p50, p99, p99.9 and max of a settled histogram, ns."""
+    found = histogram.percentiles_ns(values, tuple(PERCENTILES_PPM.values()))
+    facts = {"count": histogram.count(values)}
+    return facts | dict(zip(PERCENTILES_PPM, found, strict=True)) | {"max": histogram.max_ns(values)}
 
 
 def _mapped(path: Path, slots: int) -> np.ndarray | None:

@@ -24,6 +24,12 @@ typedef struct {
     int32_t zero_copy;
     const char *in_path;
     const char *out_path;
+    const char *device;
+    const char *eal_args;
+    int32_t queue_count;
+    int32_t tx_queue;
+    int32_t steering;
+    int32_t offloads_off;
 } port_config;
 
 typedef struct {
@@ -56,3 +62,4 @@ int32_t port_stats(uint64_t port, uint64_t out);
 int32_t port_memory_inject(uint64_t port, const void *frame, int32_t frame_bytes, uint64_t ts_ns, uint16_t flags);
 int32_t port_memory_collect(uint64_t port, void *frame, int32_t room_bytes, pkt_t *desc);
 int32_t port_has_xdp(void);
+int32_t port_dpdk_missing(char *problem, int32_t problem_bytes);

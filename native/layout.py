@@ -47,6 +47,7 @@ PORT_PCAP = 2
 PORT_UDP = 3
 PORT_PACKET = 4
 PORT_XDP = 5
+PORT_DPDK = 6
 
 PORT_STATS = record(
     [
@@ -55,10 +56,10 @@ PORT_STATS = record(
         ("rx_dropped", "u8"),  # lost before they were handed up: no buffer or no room, here or in the kernel
         ("rx_too_long", "u8"),  # longer than a frame buffer: dropped
         ("rx_format_errors", "u8"),  # pcap: the capture is broken; reading ended there
-        ("rx_skipped", "u8"),  # pcap: blocks that carry no frame
+        ("rx_skipped", "u8"),  # pcap: blocks that carry no frame; dpdk: frames for none of its UDP ports
         ("rx_ring_full", "u8"),  # xdp: dropped because the loop was late
-        ("rx_fill_empty", "u8"),  # xdp: times the kernel found no free buffer
-        ("rx_invalid", "u8"),  # xdp: descriptors that the kernel refused
+        ("rx_fill_empty", "u8"),  # xdp, dpdk: times that no free buffer was found
+        ("rx_invalid", "u8"),  # xdp: descriptors that the kernel refused; dpdk: wrong checksums
         ("rx_unstamped", "u8"),  # frames without a receive time
         ("tx_frames", "u8"),  # taken for transmission
         ("tx_bytes", "u8"),

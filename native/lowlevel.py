@@ -326,3 +326,13 @@ else:
             return context.get_dummy_value()
 
         return types.void(address), codegen
+
+    @intrinsic
+    def read_cycles(typing_context: Any) -> Any:
+        """The CPU's time stamp counter (x86-64 only), in its own ticks: a third of the time that the clock takes."""
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            function = builder.module.declare_intrinsic("llvm.readcyclecounter", (), ir.FunctionType(_I64, []))
+            return builder.call(function, [])
+
+        return types.int64(), codegen

@@ -1,9 +1,7 @@
 /* The table of open ports and the calls that the loop makes: each looks up the handle and goes to the kind. */
 #include "port_kinds.h"
 
-#include <errno.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,43 +12,6 @@
 static struct port *ports[PORTS_MAX];
 static uint64_t generations[PORTS_MAX]; /* a slot's uses: an old handle never names a new port */
 static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
-
-int32_t problem_set(struct problem *problem, int32_t code, const char *format, ...) {
-    if (problem->text && problem->text_bytes > 0) {
-        va_list arguments;
-        va_start(arguments, format);
-        vsnprintf(problem->text, (size_t)problem->text_bytes, format, arguments);
-        va_end(arguments);
-    }
-    return code;
-}
-
-int32_t code_of_errno(int error) {
-    switch (error) {
-    case EPERM:
-    case EACCES:
-        return ERROR_PERMISSION;
-    case ENOMEM:
-    case ENOBUFS:
-        return ERROR_NO_MEMORY;
-    case EADDRINUSE:
-    case EBUSY:
-    case EEXIST:
-        return ERROR_BUSY;
-    case ENOENT:
-    case ENODEV:
-    case ENXIO:
-    case EADDRNOTAVAIL:
-        return ERROR_NOT_FOUND;
-    case EOPNOTSUPP:
-    case EAFNOSUPPORT:
-    case EPROTONOSUPPORT:
-    case ENOSYS:
-        return ERROR_NOT_SUPPORTED;
-    default:
-        return ERROR_IO;
-    }
-}
 
 struct port *port_of_handle(uint64_t handle) {
     struct port *port = ports[handle & (PORTS_MAX - 1)];
@@ -65,7 +26,8 @@ int32_t port_has_xdp(void) {
 #endif
 }
 
-static const struct port_operations *operations_of(int32_t kind) {
+static const struct port_operations *operations_of(int32_t kind, struct problem *problem) {
+    const struct dpdk_library *dpdk;
     switch (kind) {
     case PORT_MEMORY:
         return &memory_operations;
@@ -79,7 +41,13 @@ static const struct port_operations *operations_of(int32_t kind) {
     case PORT_XDP:
         return &xdp_operations;
 #endif
+    case PORT_DPDK:
+        return dpdk_library_load(&dpdk, problem) < 0 ? 0 : dpdk->operations;
     default:
+        problem_set(problem, ERROR_NOT_SUPPORTED,
+                    kind == PORT_XDP
+                        ? "This build has no xdp port: install libxdp-dev, libbpf-dev and clang, then build again."
+                        : "There is no such kind of port.");
         return 0;
     }
 }
@@ -101,12 +69,8 @@ int32_t port_open(const port_config *config, uint64_t *handle, char *problem_tex
     struct problem problem = {problem_text, problem_bytes};
     int32_t code = check_config(config, &problem);
     if (code < 0) return code;
-    const struct port_operations *operations = operations_of(config->kind);
-    if (!operations)
-        return problem_set(&problem, ERROR_NOT_SUPPORTED,
-                           config->kind == PORT_XDP
-                               ? "This build has no xdp port: install libxdp-dev, libbpf-dev and clang, then build again."
-                               : "There is no such kind of port.");
+    const struct port_operations *operations = operations_of(config->kind, &problem);
+    if (!operations) return ERROR_NOT_SUPPORTED;
     struct port *port = calloc(1, sizeof *port);
     if (!port) return problem_set(&problem, ERROR_NO_MEMORY, "Memory for the port could not be had.");
     port->operations = operations;

@@ -32,24 +32,31 @@
 
 enum { XDP_MODE_AUTO = 0, XDP_MODE_NATIVE = 1, XDP_MODE_GENERIC = 2 };
 enum { ZERO_COPY_AUTO = 0, ZERO_COPY_OFF = 1, ZERO_COPY_REQUIRED = 2 };
+enum { STEERING_AUTO = 0, STEERING_FLOW = 1, STEERING_RSS = 2 };
 
 typedef struct {
     int32_t kind;                 /* PORT_* */
     uint16_t port_id;             /* comes back in each descriptor's `port` */
-    uint16_t udp_port_count;      /* udp: 0 (any free port) or 1; packet, xdp: 1..8 */
+    uint16_t udp_port_count;      /* udp: 0 (any free port) or 1; packet, xdp: 1..8; dpdk: 0 (every frame) .. 8 */
     uint16_t udp_ports[8];        /* destination ports that are handed up; udp: the port to bind */
     int32_t rx_frames;            /* receive buffers, 1..65536 */
     int32_t tx_frames;            /* transmit buffers, 1..65536 */
     int32_t tx_pending_max;       /* memory: frames that may wait to be collected; 0: tx_frames */
-    int32_t udp_checksum_complete; /* pcap, xdp: 1 sets PKT_UDP_CHECKSUM_COMPLETE */
+    int32_t udp_checksum_complete; /* pcap, xdp, dpdk: 1 sets PKT_UDP_CHECKSUM_COMPLETE */
     const char *interface_name;   /* packet, xdp: required; udp: where multicast leaves, or 0 */
-    uint32_t local_ip;            /* udp: address to bind, host order; 0: every address */
+    uint32_t local_ip;            /* udp: address to bind, host order, 0: every address; dpdk: answers ARP for it */
     int32_t multicast_ttl;        /* udp: 0..255 */
-    int32_t queue;                /* xdp */
+    int32_t queue;                /* xdp, dpdk: where frames are received */
     int32_t xdp_mode;             /* XDP_MODE_* */
     int32_t zero_copy;            /* ZERO_COPY_* */
     const char *in_path;          /* pcap: capture to read, or 0: there is no input */
     const char *out_path;         /* pcap: capture to write, or 0: frames are counted and let go */
+    const char *device;           /* dpdk: PCI address or virtual device with its arguments; 0: the one of eal_args */
+    const char *eal_args;         /* dpdk: arguments of the EAL, once a process, parted by spaces */
+    int32_t queue_count;          /* dpdk: queues that the device is set up with; 0: 1 */
+    int32_t tx_queue;             /* dpdk: -1: the same as `queue` */
+    int32_t steering;             /* dpdk: STEERING_* */
+    int32_t offloads_off;         /* dpdk: 1 asks the device for no checksums and no timestamps */
 } port_config;
 
 typedef struct {
@@ -96,5 +103,8 @@ int32_t port_memory_collect(uint64_t port, void *frame, int32_t room_bytes, pkt_
 
 /* 1 when this library was built with libxdp, libbpf and the XDP program. */
 int32_t port_has_xdp(void);
+
+/* 0 when the dpdk port and the libraries of DPDK are here, else a code and in `problem` one sentence. Loads them. */
+int32_t port_dpdk_missing(char *problem, int32_t problem_bytes);
 
 #endif

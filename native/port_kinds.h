@@ -50,6 +50,14 @@ extern const struct port_operations packet_operations;
 extern const struct port_operations xdp_operations;
 #endif
 
+/* What the dpdk port's own library exports as `pitwire_dpdk_library`. The sizes tell a library of another build. */
+struct dpdk_library {
+    uint32_t port_bytes, config_bytes;
+    const struct port_operations *operations;
+};
+
+int32_t dpdk_library_load(const struct dpdk_library **found, struct problem *problem);
+
 struct port *port_of_handle(uint64_t handle);
 
 /* --- a pool of frame buffers that knows which of them the caller holds --- */

@@ -1,12 +1,13 @@
 """Open and close ports from Python. Needs no numba; kernels use the handle through `native/rim.py`.
 
-A port carries whole Ethernet frames in and out, by one of five ways:
+A port carries whole Ethernet frames in and out, by one of six ways:
 
 - `memory`  two rings in the process; `inject` and `collect` are the other end. For tests.
 - `pcap`    reads a capture (pcap, pcapng), writes one (pcap, ns). For replay and CI.
 - `udp`     a kernel UDP socket. Needs no privilege.
 - `packet`  AF_PACKET on an interface. Needs CAP_NET_RAW.
 - `xdp`     AF_XDP on one queue of an interface. Needs CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF.
+- `dpdk`    one queue of a device that DPDK drives, real or virtual. A library of its own, loaded when it is asked for.
 
 The rules of use (order of calls, who owns a buffer, threads) are at the top of `native/port.h`.
 """
@@ -27,7 +28,7 @@ import numpy as np
 from native import codes, layout
 from native._native import ffi, lib
 
-PortKind = Literal["memory", "pcap", "udp", "packet", "xdp"]
+PortKind = Literal["memory", "pcap", "udp", "packet", "xdp", "dpdk"]
 
 PORT_KINDS: dict[str, int] = {
     "memory": layout.PORT_MEMORY,
@@ -35,9 +36,11 @@ PORT_KINDS: dict[str, int] = {
     "udp": layout.PORT_UDP,
     "packet": layout.PORT_PACKET,
     "xdp": layout.PORT_XDP,
+    "dpdk": layout.PORT_DPDK,
 }
 XDP_MODES = {"auto": 0, "native": 1, "generic": 2}
 ZERO_COPY = {"auto": 0, "off": 1, "required": 2}
+STEERING = {"auto": 0, "flow": 1, "rss": 2}
 
 _UDP_PORTS_MAX = 8
 _PROBLEM_BYTES = 768
@@ -63,7 +66,8 @@ class PortConfig:
     port_id: int = 0
     """Comes back in the field `port` of each received descriptor, 0 .. 65535."""
     udp_ports: tuple[int, ...] = ()
-    """Destination ports that are handed up: udp at most one (none: any free port), packet and xdp 1 to 8."""
+    """Destination ports that are handed up: udp at most one (none: any free port), packet and xdp 1 to 8,
+    dpdk none (every frame) to 8."""
     rx_frames: int = 2048
     """Receive buffers of 2 KiB. packet rounds up to a multiple of 32."""
     tx_frames: int = 1024
@@ -71,15 +75,15 @@ class PortConfig:
     tx_pending_max: int = 0
     """memory: frames that may wait to be collected; 0: tx_frames."""
     udp_checksum_complete: bool = False
-    """pcap, xdp: UDP checksums in the frames are whole (not left to a NIC), so they can be verified. packet knows."""
+    """pcap, xdp, dpdk: UDP checksums in frames are whole (not left to a NIC), so they can be verified. packet knows."""
     interface: str = ""
     """packet, xdp: the interface. udp: where multicast leaves (else the routing table or local_ip says)."""
     local_ip: str = "0.0.0.0"
-    """udp: the address to bind."""
+    """udp: the address to bind. dpdk: the address that ARP requests are answered for (0.0.0.0: none)."""
     multicast_ttl: int = 1
     """udp: time to live of multicast."""
     queue: int = 0
-    """xdp: the receive queue."""
+    """xdp, dpdk: the receive queue."""
     xdp_mode: Literal["auto", "native", "generic"] = "auto"
     """xdp: auto takes native where the driver has it, else generic."""
     zero_copy: Literal["auto", "off", "required"] = "auto"
@@ -88,6 +92,21 @@ class PortConfig:
     """pcap: the capture to read; empty: no input, only output."""
     out_path: str = ""
     """pcap: the capture to write; empty: frames are counted and let go."""
+    device: str = ""
+    """dpdk: what DPDK calls it, with its arguments: `0000:00:06.0`, `net_memif0,role=client,socket=/run/pit.sock`.
+    Empty: the one device that eal_args make."""
+    eal_args: str = ""
+    """dpdk: arguments of the EAL, parted by spaces: `--no-huge`, `-m 512`, `-a 0000:00:06.0`. They count once a
+    process: later ports give the same or none. What is not given is filled in (native/dpdk_eal.c)."""
+    queue_count: int = 1
+    """dpdk: queues that the device is set up with, by its first port in this process."""
+    tx_queue: int = -1
+    """dpdk: the transmit queue; -1: of the same number as `queue`."""
+    steering: Literal["auto", "flow", "rss"] = "auto"
+    """dpdk, several queues: `flow` wants rules that bring udp_ports to `queue`, `rss` a hash over the queues that have
+    a port; auto takes the first that the driver does, or leaves it to the driver, and `describe` says which."""
+    offloads: Literal["auto", "off"] = "auto"
+    """dpdk: auto takes UDP checksums and receive timestamps from the device where it has them."""
 
 
 class Collected(NamedTuple):
@@ -107,9 +126,9 @@ class Port:
         identity = ffi.new("port_identity_t *")
         lib.port_identity(handle, identity)
         self.mac: int = identity.mac
-        """Of the interface (packet, xdp), low 48 bits, first octet highest; 0: none."""
+        """Of the interface (packet, xdp) or device (dpdk), low 48 bits, first octet highest; 0: none."""
         self.ip = ipaddress.IPv4Address(identity.ip)
-        """Of the interface (packet, xdp) or the socket (udp); 0.0.0.0: none or every address."""
+        """Of the interface (packet, xdp) or the socket (udp), or local_ip (dpdk); 0.0.0.0: none or every address."""
         self.udp_port: int = identity.udp_port
         """The port that is bound (udp) or the first that is handed up; 0: none."""
 
@@ -163,14 +182,16 @@ def open_port(config: PortConfig) -> Port:
     native.port_id = config.port_id
     native.udp_port_count = len(config.udp_ports)
     native.udp_ports = list(config.udp_ports)
-    for name in ("rx_frames", "tx_frames", "tx_pending_max", "multicast_ttl", "queue"):
+    for name in ("rx_frames", "tx_frames", "tx_pending_max", "multicast_ttl", "queue", "queue_count", "tx_queue"):
         setattr(native, name, getattr(config, name))
     native.udp_checksum_complete = int(config.udp_checksum_complete)
     native.local_ip = int(ipaddress.IPv4Address(config.local_ip))
     native.xdp_mode = XDP_MODES[config.xdp_mode]
     native.zero_copy = ZERO_COPY[config.zero_copy]
-    strings = [ffi.new("char[]", os.fsencode(text)) for text in (config.interface, config.in_path, config.out_path)]
-    native.interface_name, native.in_path, native.out_path = strings
+    native.steering = STEERING[config.steering]
+    native.offloads_off = int(config.offloads == "off")
+    strings = [ffi.new("char[]", os.fsencode(text)) for text in _texts(config)]
+    native.interface_name, native.in_path, native.out_path, native.device, native.eal_args = strings
     handle = ffi.new("uint64_t *")
     problem = ffi.new("char[]", _PROBLEM_BYTES)
     code = lib.port_open(native, handle, problem, _PROBLEM_BYTES)
@@ -183,6 +204,9 @@ def explain_missing(kind: PortKind) -> str | None:
     """Why a port of this kind cannot be opened here, in one sentence; None when nothing is known to be missing."""
     if kind in ("memory", "pcap", "udp"):
         return None
+    if kind == "dpdk":
+        problem = ffi.new("char[]", _PROBLEM_BYTES)
+        return None if lib.port_dpdk_missing(problem, _PROBLEM_BYTES) == 0 else _text(problem)
     if kind == "xdp" and not lib.port_has_xdp():
         return "The xdp port was not built: install libxdp-dev, libbpf-dev and clang, then build again."
     family, needed = (_AF_XDP, tuple(_CAPABILITIES)) if kind == "xdp" else (socket.AF_PACKET, ("CAP_NET_RAW",))
@@ -209,20 +233,30 @@ def _check_config(config: PortConfig) -> None:
         refuse(f"There is no XDP mode {config.xdp_mode!r}: choose one of {', '.join(XDP_MODES)}.")
     if config.zero_copy not in ZERO_COPY:
         refuse(f"There is no zero-copy choice {config.zero_copy!r}: choose one of {', '.join(ZERO_COPY)}.")
+    if config.steering not in STEERING:
+        refuse(f"There is no steering {config.steering!r}: choose one of {', '.join(STEERING)}.")
+    if config.offloads not in ("auto", "off"):
+        refuse(f"There is no choice of offloads {config.offloads!r}: choose auto or off.")
     if len(config.udp_ports) > _UDP_PORTS_MAX or not all(1 <= number <= 65535 for number in config.udp_ports):
         refuse(f"udp_ports holds at most {_UDP_PORTS_MAX} numbers from 1 to 65535.")
     if not 0 <= config.port_id <= 65535:
         refuse("port_id is a number from 0 to 65535.")
-    for name in ("rx_frames", "tx_frames", "tx_pending_max", "multicast_ttl", "queue"):
+    for name in ("rx_frames", "tx_frames", "tx_pending_max", "multicast_ttl", "queue", "queue_count"):
         if not 0 <= getattr(config, name) < 1 << 31:
             refuse(f"{name} is not a number that a port can have.")
     try:
         ipaddress.IPv4Address(config.local_ip)
     except ValueError:
         refuse(f"{config.local_ip!r} is not an IPv4 address.")
-    for text in (config.interface, config.in_path, config.out_path):
+    if not -1 <= config.tx_queue < 1 << 31:
+        refuse("tx_queue is the number of a queue, or -1.")
+    for text in _texts(config):
         if "\0" in text:
             refuse("A name holds a zero byte.")
+
+
+def _texts(config: PortConfig) -> tuple[str, ...]:
+    return config.interface, config.in_path, config.out_path, config.device, config.eal_args
 
 
 def _effective_capabilities() -> set[str]:

@@ -150,6 +150,8 @@ class Rig:
     kind: PortKind
     has_receive_pool = True
     clock = layout.PKT_CLOCK_NONE
+    stamp_ns = 5
+    """Time of an arriving frame, where the clock is not one that runs."""
 
     def open(self, arriving: list[bytes] | None = None, **overrides: Any) -> Port:
         port = open_port(PortConfig(kind=self.kind, **{**self.defaults(), **overrides}))
@@ -204,6 +206,7 @@ class PcapRig(Rig):
     kind: PortKind = "pcap"
     has_receive_pool = False
     clock = layout.PKT_CLOCK_FILE
+    stamp_ns = 1_000_000_005
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

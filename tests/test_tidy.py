@@ -23,7 +23,23 @@ from native.jit import PARTS_WITHOUT_KERNELS
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 NOT_OURS = {"build", "dist", "__pycache__", "gen"}
-TEXT_SUFFIXES = {"", ".c", ".cfg", ".conf", ".csv", ".h", ".json", ".md", ".py", ".pyi", ".sh", ".toml", ".txt", ".xml"}
+TEXT_SUFFIXES = {
+    "",
+    ".c",
+    ".cfg",
+    ".conf",
+    ".csv",
+    ".h",
+    ".json",
+    ".md",
+    ".py",
+    ".pyi",
+    ".service",
+    ".sh",
+    ".tf",
+    ".toml",
+}
+TEXT_SUFFIXES |= {".txt", ".xml", ".yaml", ".yml"}
 
 LINES_MAX = 600
 LONGER_FILES: dict[str, int] = {}
@@ -32,7 +48,7 @@ LONGER_FILES: dict[str, int] = {}
 UNUSED_NAMES: set[str] = set()
 """Codes and counters that nothing gives or counts yet."""
 
-COMMANDS_WITHOUT_NUMBA = ["client", "config", "convert", "decode", "gen", "observe", "sbe"]
+COMMANDS_WITHOUT_NUMBA = ["client", "config", "convert", "decode", "doctor", "gen", "nic", "observe", "sbe"]
 
 KERNEL_DECORATORS = {"kernel", "inner_kernel"}
 

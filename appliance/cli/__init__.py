@@ -19,7 +19,9 @@ COMMANDS = {
     "sbe": ("appliance.cli.sbe", "Check SBE schemas, generate codecs, decode and encode messages of any venue."),
     "client": ("appliance.cli.client", "Be a client: send, cancel, watch the feed, recover."),
     "observe": ("appliance.cli.observe", "Show the counters of a running appliance."),
-    "bench": ("appliance.cli.bench", "Measure the book and the codecs."),
+    "doctor": ("appliance.cli.doctor", "Judge this host: what costs latency, why, and what mends it."),
+    "nic": ("appliance.cli.nic", "Prepare this host: plan, apply, verify, undo."),
+    "bench": ("appliance.cli.bench", "Measure the book, the codecs and the whole way through the wire."),
     "config": ("appliance.cli.config", "Check a configuration or print the default one."),
     "warmup": ("appliance.cli.warmup", "Compile the kernels into the cache."),
 }
@@ -72,7 +74,8 @@ def main() -> None:
       pitwire replay pcap/captures/demo_calm.pcap --json
       pitwire run --config venue.toml
 
-    Every option can be given by the environment, as PITWIRE_COMMAND_OPTION. Exit status: 0 done, 1 failed, 2 misused.
+    Every option can be given by the environment, as PITWIRE_COMMAND_OPTION. Exit status: 0 done, 1 failed, 2 misused,
+    3 a check failed, 4 warnings only.
     """
 
 

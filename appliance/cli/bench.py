@@ -20,11 +20,13 @@ def command() -> None:
     Examples:
       pitwire bench core
       pitwire bench codec --json
+      pitwire bench wire --ports xdp,udp
     """
 
 
 def _run(name: str, words: tuple[str, ...]) -> None:
-    if not (ROOT / "bench" / f"{name}.py").exists():
+    module = ROOT / "bench" / name
+    if not (module.with_suffix(".py").exists() or (module / "__main__.py").exists()):
         raise click.ClickException("The benchmarks are part of a checkout, not of an installed package.")
     paths = [str(ROOT), str(ROOT / "codecs"), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
@@ -47,3 +49,8 @@ def _add(name: str, line: str, example: str) -> None:
 
 _add("core", "Messages a second through the book alone, over flows of different kinds.", "pitwire bench core --json")
 _add("codec", "Nanoseconds to decode SBE messages: kernels, C, cffi, plain Python.", "pitwire bench codec --json")
+_add(
+    "wire",
+    "Latency through real ports, from order out to report in and to market data in, beside echo servers.",
+    "pitwire bench wire --ports xdp,udp --json",
+)

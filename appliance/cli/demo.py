@@ -27,10 +27,11 @@ PLAIN_PROGRESS_SECONDS = 1.0
 @click.option(
     "--port",
     "wanted",
-    type=click.Choice(["auto", "xdp", "packet", "udp", "pcap"]),
+    type=click.Choice(["auto", "xdp", "packet", "udp", "dpdk", "pcap"]),
     default="auto",
     show_default=True,
-    help="Port of the venue; auto takes the best that this machine and these rights allow.",
+    help="Port of the venue; auto takes the best that this machine and these rights allow; dpdk (over memif) only "
+    "where it is named, here or as port.kind of the configuration.",
 )
 @click.option(
     "--capture", type=click.Path(dir_okay=False, path_type=Path), help="Order flow. [default: demo_calm.pcap]"
@@ -53,12 +54,15 @@ def command(wanted: str, capture: Path | None, rate: float, drop_percent: float,
     data on purpose and completes it over TCP. At the end its book must equal the engine's, nothing may be lost, and
     the replay of the same capture must end in the same state. Nothing is left behind.
 
+    With --port dpdk no kernel is between them: venue and client are two DPDK processes joined by memif.
+
     Without the rights or packages for that it says what is missing and uses the next best port.
 
     \b
     Examples:
       pitwire demo
       pitwire demo --port udp --rate 20000
+      pitwire demo --port dpdk
       pitwire demo --capture day.pcap --drop-percent 0
 
     Exit status: 0 all agreed, 1 failed, 2 misused, 3 a check failed.
@@ -69,6 +73,8 @@ def command(wanted: str, capture: Path | None, rate: float, drop_percent: float,
         import pcap
 
         capture = Path(pcap.__file__).parent / "captures" / DEMO_CAPTURE
+    if wanted == "auto" and config.port.kind == "dpdk":
+        wanted = "dpdk"
     kind, sentences = choose_port(wanted)
     for sentence in sentences:
         click.echo(sentence, err=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from appliance.cli.notify import notify
 from appliance.cli.settings import config_option
 from appliance.config import Config
 
@@ -50,6 +51,7 @@ def command(config: Config, seconds: float | None, as_json: bool, remove: bool) 
             click.echo("compiling or loading kernels ...", err=True)
         with appliance:
             _say_ready(appliance, as_json)
+            notify("READY=1", f"STATUS={appliance.port.describe()}")
             _watch(appliance, ended, seconds, as_json)
     except (ApplianceError, ExchangeError) as error:
         raise click.ClickException(str(error)) from None
@@ -89,8 +91,11 @@ def _watch(appliance: Appliance, ended: threading.Event, seconds: float | None, 
     show = not as_json and sys.stderr.isatty()
     waited = 0.0
     since_status = 0.0
+    turns = -1
     while not ended.wait(_CHECK_SECONDS):
         appliance.check()
+        if turns != (turns := appliance.counter(counters.TURNS)):  # silence tells systemd that it hangs
+            notify("WATCHDOG=1")
         waited += _CHECK_SECONDS
         since_status += _CHECK_SECONDS
         if show and since_status >= _STATUS_SECONDS:

@@ -27,8 +27,8 @@ from appliance.latency import record
 from native.arrays import Arrays
 from native.jit import kernel
 from native.layout import PKT, VLAN_NONE
-from native.limits import RX_BURST_MAX, TX_BURST_MAX
-from native.lowlevel import bytes_at, copy_bytes, load_u64
+from native.limits import FRAME_BYTES_MAX, RX_BURST_MAX, TX_BURST_MAX
+from native.lowlevel import bytes_at, copy_bytes, load_acquire64, load_u64, store_release64
 from native.rim import (
     clock_idle,
     clock_monotonic_ns,
@@ -75,7 +75,13 @@ STOP = 22
 REFUSALS = 23
 """Rows used in `ReplayState.refusals`."""
 PORT_ERROR = 24
+OTHERS_LOST = 25
+"""Frames that are no answer and found no room to be kept."""
 PROGRESS_COUNT = 32
+
+# indexes of `ReplayState.others_counts`
+OTHERS_WRITTEN = 0
+OTHERS_TAKEN = 1
 
 # indexes of `ReplayState.settings`
 SOURCE_MAC = 0
@@ -123,6 +129,12 @@ class ReplayState(Arrays):
     """From when a request left to its first report"""
     response_histogram: Ints
     """From when it was due to its first report: what a client that keeps its schedule would see"""
+    others: Any
+    """uint8[slots * FRAME_BYTES_MAX]: frames that are no answer to us, a ring for another thread to take; or empty"""
+    others_bytes: Ints
+    """int64[slots]: their lengths"""
+    others_counts: Ints
+    """int64[2]: written by the loop, taken by the other thread"""
     fields: Ints
     tx: Any
     rx: Any
@@ -282,7 +294,7 @@ def _receive(workload: Workload, state: ReplayState, i: Int, now_ns: Int) -> Int
             session = find_session(workload, load_u64(frame, uuid_at), load_u64(frame, uuid_at + 8))
     if session == FREE:
         progress[PACKETS_OTHER] += 1
-        return 0
+        return _keep(state, frame)
     number = fixp.get_Context_NextSeqNo(frame, uuid_at)
     at += CONTEXT_BYTES
     after = message_end(frame, at, end)
@@ -293,6 +305,39 @@ def _receive(workload: Workload, state: ReplayState, i: Int, now_ns: Int) -> Int
         at = after
         after = message_end(frame, at, end)
     return 0
+
+
+@kernel
+def _keep(state: ReplayState, frame: Bytes) -> Int:
+    """Keep a frame that is not ours for the thread that asked for such; 0 when there is no room or no such thread."""
+    slots = state.others_bytes.size
+    if slots == 0:
+        return 0
+    counts_address = state.others_counts.ctypes.data
+    written = state.others_counts[OTHERS_WRITTEN]
+    size = np.int64(frame.size)
+    taken = np.int64(load_acquire64(counts_address + 8 * OTHERS_TAKEN))
+    if written - taken >= slots or size > FRAME_BYTES_MAX:
+        state.progress[OTHERS_LOST] += 1
+        return 0
+    slot = written % slots
+    copy_bytes(state.others, slot * FRAME_BYTES_MAX, frame, np.int64(0), size)
+    state.others_bytes[slot] = size
+    store_release64(counts_address + 8 * OTHERS_WRITTEN, written + 1)
+    return 1
+
+
+@kernel
+def mark_taken(state: ReplayState, taken: Int) -> Int:
+    """Give the slots of the first `taken` frames back to the loop."""
+    store_release64(state.others_counts.ctypes.data + 8 * OTHERS_TAKEN, taken)
+    return 0
+
+
+@kernel
+def others_written(state: ReplayState) -> Int:
+    """How many frames the loop has kept so far, their bytes included."""
+    return np.int64(load_acquire64(state.others_counts.ctypes.data + 8 * OTHERS_WRITTEN))
 
 
 @kernel

@@ -22,7 +22,7 @@ from appliance.client.workload import SESSIONS_MAX, Ints, Workload, make_workloa
 from appliance.histogram import Histogram, new_histogram
 from native.codes import sentence_of_error
 from native.layout import PKT
-from native.limits import RX_BURST_MAX, TX_BURST_MAX
+from native.limits import FRAME_BYTES_MAX, RX_BURST_MAX, TX_BURST_MAX
 from native.ports import Port, PortConfig, open_port
 from wire.net import udp4
 
@@ -155,8 +155,13 @@ class ReplayResult:
 class Replayer:
     """One replay of one workload. `run` blocks (without the GIL); `progress` and `stop` may come from other threads."""
 
-    def __init__(self, workload: Workload, port: Port, source: Endpoint, target: Endpoint, pace: Pace) -> None:
-        """`source` is the port's own end: its udp_port is where answers come. Raises ReplayError."""
+    def __init__(
+        self, workload: Workload, port: Port, source: Endpoint, target: Endpoint, pace: Pace, others_kept: int = 0
+    ) -> None:
+        """`source` is the port's own end: its udp_port is where answers come. Raises ReplayError.
+
+        Of the frames that are no answers, `others_kept` may wait for `take_others`.
+        """
         self.workload = workload
         self.port = port
         self.source = source
@@ -180,6 +185,9 @@ class Replayer:
             refusals=np.zeros(3 * loop.REFUSALS_MAX, np.int64),
             service_histogram=new_histogram(),
             response_histogram=new_histogram(),
+            others=np.zeros(max(others_kept, 1) * FRAME_BYTES_MAX, np.uint8),
+            others_bytes=np.zeros(others_kept, np.int64),
+            others_counts=np.zeros(2, np.int64),
             fields=np.zeros(udp4.FIELDS_COUNT, np.int64),
             tx=np.zeros(TX_BURST_MAX, PKT),
             rx=np.zeros(RX_BURST_MAX, PKT),
@@ -208,6 +216,19 @@ class Replayer:
             fills=now[loop.FILLS],
             seconds=(end_ns - now[loop.START_NS]) / NS_PER_SECOND,
         )
+
+    def take_others(self) -> list[bytes]:
+        """Frames that came and are no answers, in order, each once. One thread beside that of `run` may ask."""
+        first = int(self.state.others_counts[loop.OTHERS_TAKEN])
+        end = int(loop.others_written(self.state))
+        frames = []
+        for number in range(first, end):
+            slot = number % self.state.others_bytes.size
+            at = slot * FRAME_BYTES_MAX
+            frames.append(self.state.others[at : at + int(self.state.others_bytes[slot])].tobytes())
+        if frames:
+            loop.mark_taken(self.state, end)
+        return frames
 
     @property
     def service_histogram(self) -> Histogram:

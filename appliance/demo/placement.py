@@ -9,8 +9,10 @@ from native.ports import explain_missing
 from nic import namespaces
 
 BEST_FIRST = ("xdp", "packet", "udp", "pcap")
+"""What auto tries. dpdk is tried where it is asked for alone: it would take a device for itself."""
 
 MEANING = {
+    "dpdk": "orders then go through the kernel, at best by AF_XDP, instead of DPDK",
     "xdp": "orders then go through the kernel's packet socket instead of AF_XDP",
     "packet": "orders then go through the kernel's UDP stack on loopback",
     "udp": "the capture is then replayed inside one process, without a wire",
@@ -32,7 +34,10 @@ class Placement:
 
 def choose_port(wanted: str) -> tuple[str, list[str]]:
     """The port to use for `wanted` (a kind, or auto) and, for each better one that cannot be had, one sentence."""
-    kinds = BEST_FIRST if wanted == "auto" else BEST_FIRST[BEST_FIRST.index(wanted) :]
+    if wanted == "dpdk":
+        kinds: tuple[str, ...] = ("dpdk", *BEST_FIRST)
+    else:
+        kinds = BEST_FIRST if wanted == "auto" else BEST_FIRST[BEST_FIRST.index(wanted) :]
     sentences: list[str] = []
     for kind in kinds:
         missing = why_not(kind)
@@ -44,6 +49,8 @@ def choose_port(wanted: str) -> tuple[str, list[str]]:
 
 def why_not(kind: str) -> str | None:
     """Why the demonstration cannot use this port here, in one sentence; None when it can."""
+    if kind == "dpdk":
+        return explain_missing("dpdk")
     if kind not in ("xdp", "packet"):
         return None
     return explain_missing("xdp" if kind == "xdp" else "packet") or namespaces.explain_missing()

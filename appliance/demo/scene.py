@@ -18,6 +18,7 @@ from typing import Any
 from appliance.client.replayer import Endpoint, Pace, Progress, Replayer, ReplayResult, warm_up
 from appliance.client.workload import load_workload
 from appliance.config import Config, parse
+from appliance.demo import memif
 from appliance.demo.placement import Placement
 from appliance.replay import replay_capture, sized_for
 from native.ports import Port, PortConfig, open_port
@@ -77,13 +78,33 @@ class Scene:
     client_mac: int = 0
     venue_namespace: int = -1
     client_namespace: int = -1
+    venue_device: str = ""
+    client_device: str = ""
+    eal_args: str = ""
+    kernel_ip: str = ""
+    """Where kernel sockets (TCP recovery, the subscriber) are, if not at the addresses above."""
 
 
 @contextmanager
-def scene_for(kind: str) -> Iterator[Scene]:
-    """Two hosts joined by veth for xdp and packet, loopback for udp."""
+def scene_for(kind: str, eal_args: str = "") -> Iterator[Scene]:
+    """Two hosts joined by veth for xdp and packet, by memif for dpdk, loopback for udp."""
     if kind == "udp":
         yield Scene(kind, "127.0.0.1", "127.0.0.1")
+        return
+    if kind == "dpdk":
+        with tempfile.TemporaryDirectory(prefix="pitwire-memif-") as folder:
+            path = Path(folder) / "memif.sock"
+            yield Scene(
+                kind,
+                "10.26.0.1",
+                "10.26.0.2",
+                venue_mac=0x022600000001,
+                client_mac=0x022600000002,
+                venue_device=memif.device("server", 0, path, "02:26:00:00:00:01"),
+                client_device=memif.device("client", 0, path, "02:26:00:00:00:02"),
+                eal_args=eal_args or memif.eal_args(),
+                kernel_ip=memif.LOOPBACK,
+            )
         return
     with HostPair() as pair:
         yield Scene(
@@ -119,12 +140,12 @@ def run_demo(
     say: Callable[[str], None],
     show: Callable[[Progress], None],
 ) -> Outcome:
-    """Run `capture` through a venue on a `kind` port (xdp, packet, udp). `say` hears what happens, `show` how far.
+    """Run `capture` through a venue on a port of `kind` (not pcap). `say` hears what happens, `show` how far.
 
     Raises DemoError, and whatever opening a capture or port raises.
     """
     with ExitStack() as stack:
-        scene = stack.enter_context(scene_for(kind))
+        scene = stack.enter_context(scene_for(kind, config.port.eal_args))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pitwire-demo-")))
         venue_config = _venue_config(sized_for(config, capture), scene, placement)
         config_path = folder / "config.json"
@@ -139,7 +160,14 @@ def run_demo(
         )  # fmt: skip
         ready = venue.read("ready")
         say(f"venue ready: {ready['port']}")
-        words = ["--config", str(config_path), "--interface-ip", scene.client_ip, "--drop-percent", str(drop_percent)]
+        words = [
+            "--config",
+            str(config_path),
+            "--interface-ip",
+            scene.kernel_ip or scene.client_ip,
+            "--drop-percent",
+            str(drop_percent),
+        ]
         words += ["--cpu", str(placement.subscriber_cpu)] + (["--yielding"] if placement.subscriber_yields else [])
         subscriber = stack.enter_context(
             _child(scene.client_namespace, "subscriber", "appliance.demo.subscriber", *words)
@@ -147,7 +175,7 @@ def run_demo(
         subscriber.read("joined")
         say(f"subscriber joined {venue_config.feed.group}, losing {drop_percent:g} % of the datagrams on purpose")
 
-        client = _run_client(scene, capture, venue_config, placement, orders_a_second, say, show)
+        client = _run_client(stack, scene, capture, venue_config, placement, orders_a_second, say, show)
         say("waiting for the subscriber to complete the feed over TCP")
         followed = subscriber.finish()
         summary = venue.finish()["stopped"]
@@ -159,10 +187,11 @@ def run_demo(
 def _venue_config(config: Config, scene: Scene, placement: Placement) -> Config:
     values = json.loads(config.to_json())
     values["name"] = f"demo-{os.getpid()}"
-    values["port"] |= {"kind": scene.kind, "interface": scene.venue_interface}
+    values["port"] |= {"kind": scene.kind, "interface": scene.venue_interface, "eal_args": scene.eal_args}
+    values["port"] |= {"device": scene.venue_device, "queue": 0, "tx_queue": -1, "queue_count": 1, "steering": "auto"}
     values["order_entry"]["ip"] = scene.venue_ip
     values["feed"]["interface_ip"] = scene.venue_ip
-    values["recovery"]["ip"] = scene.venue_ip
+    values["recovery"]["ip"] = scene.kernel_ip or scene.venue_ip
     values["loop"] = {"cpu": placement.venue_cpu, "idle": placement.idle}
     return parse(values, "demonstration")
 
@@ -170,6 +199,12 @@ def _venue_config(config: Config, scene: Scene, placement: Placement) -> Config:
 def _client_port(scene: Scene) -> Port:
     if scene.kind == "udp":
         return open_port(PortConfig(kind="udp", local_ip=scene.client_ip))
+    if scene.kind == "dpdk":
+        port = open_port(PortConfig(kind="dpdk", device=scene.client_device, eal_args=scene.eal_args))
+        if not memif.wait_for_link(port):
+            port.close()
+            raise DemoError("The venue's end of the memif did not come up.")
+        return port
     with _in(scene.client_namespace):
         return open_port(
             PortConfig(
@@ -181,6 +216,7 @@ def _client_port(scene: Scene) -> Port:
 
 
 def _run_client(
+    stack: ExitStack,
     scene: Scene,
     capture: Path,
     config: Config,
@@ -189,32 +225,48 @@ def _run_client(
     say: Callable[[str], None],
     show: Callable[[Progress], None],
 ) -> ReplayResult:
+    """The replay. The port, and over memif the relay of the feed, stay until `stack` ends."""
     workload = load_workload(open_capture(capture), config.order_entry.udp_port)
     outcome: list[ReplayResult | BaseException] = []
-    with _client_port(scene) as port:
-        say(f"client: {workload.requests:,} requests at {orders_a_second:,.0f} a second through {port.describe()}")
-        source = Endpoint(scene.client_ip, port.udp_port or CLIENT_UDP_PORT, scene.client_mac)
-        target = Endpoint(scene.venue_ip, config.order_entry.udp_port, scene.venue_mac)
-        replayer = Replayer(workload, port, source, target, Pace(datagrams_a_second=orders_a_second))
+    port = stack.enter_context(_client_port(scene))
+    say(f"client: {workload.requests:,} requests at {orders_a_second:,.0f} a second through {port.describe()}")
+    source = Endpoint(scene.client_ip, port.udp_port or CLIENT_UDP_PORT, scene.client_mac)
+    target = Endpoint(scene.venue_ip, config.order_entry.udp_port, scene.venue_mac)
+    kept = memif.FRAMES_KEPT if scene.kind == "dpdk" else 0
+    replayer = Replayer(workload, port, source, target, Pace(datagrams_a_second=orders_a_second), others_kept=kept)
+    relay: memif.FeedRelay | None = None
+    if scene.kind == "dpdk":
+        feed = config.feed
+        relay = memif.FeedRelay(
+            port,
+            feed.group,
+            feed.udp_port,
+            replayer.take_others,
+            placement.subscriber_cpu,
+            placement.subscriber_yields,
+        )
+        stack.enter_context(relay)
 
-        def work() -> None:
-            try:
-                with _in(scene.client_namespace):
-                    if placement.client_cpu >= 0:
-                        os.sched_setaffinity(0, {placement.client_cpu})  # of this thread
-                    outcome.append(replayer.run())
-            except BaseException as error:
-                outcome.append(error)
-
-        thread = threading.Thread(target=work, name="pitwire-client")
-        thread.start()
+    def work() -> None:
         try:
-            while thread.is_alive():
-                thread.join(PROGRESS_SECONDS)
-                show(replayer.progress())
-        finally:
-            replayer.stop()
-            thread.join()
+            with _in(scene.client_namespace):
+                if placement.client_cpu >= 0:
+                    os.sched_setaffinity(0, {placement.client_cpu})  # of this thread
+                outcome.append(replayer.run())
+        except BaseException as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=work, name="pitwire-client")
+    thread.start()
+    try:
+        while thread.is_alive():
+            thread.join(PROGRESS_SECONDS)
+            show(replayer.progress())
+    finally:
+        replayer.stop()
+        thread.join()
+        if relay is not None:
+            relay.replay_is_over()
     result = outcome[0]
     if isinstance(result, BaseException):
         raise result

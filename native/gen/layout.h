@@ -65,6 +65,7 @@
 #define PORT_UDP (3)
 #define PORT_PACKET (4)
 #define PORT_XDP (5)
+#define PORT_DPDK (6)
 #define KIND_NEW_ORDER (1)
 #define KIND_CANCEL (2)
 #define KIND_REPLACE (3)

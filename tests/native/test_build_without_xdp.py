@@ -1,4 +1,4 @@
-"""A build without libxdp: everything else is there, and the xdp port says what to install."""
+"""A build without libxdp and DPDK: everything else is there, and the two ports say what to install."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ except PortError as error:
     assert error.code == codes.ERROR_NOT_SUPPORTED
     print(error)
 print(explain_missing("xdp"))
+print(explain_missing("dpdk"))
 """
 
 
@@ -37,7 +38,16 @@ def test_a_build_without_xdp(tmp_path: Path) -> None:
         pytest.skip("needs cmake")
     folder = tmp_path / "build"
     for command in (
-        [cmake, "-S", str(ROOT), "-B", str(folder), "-DWITH_XDP=OFF", f"-DPython_EXECUTABLE={sys.executable}"],
+        [
+            cmake,
+            "-S",
+            str(ROOT),
+            "-B",
+            str(folder),
+            "-DWITH_XDP=OFF",
+            "-DWITH_DPDK=OFF",
+            f"-DPython_EXECUTABLE={sys.executable}",
+        ],
         [cmake, "--build", str(folder)],
     ):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -52,3 +62,4 @@ def test_a_build_without_xdp(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("install libxdp-dev, libbpf-dev and clang, then build again.") == 2
+    assert "This build has no dpdk port: install libdpdk-dev" in done.stdout

@@ -15,7 +15,7 @@ from native._native import lib
 from native.ports import PORT_KINDS, PortConfig, PortError, explain_missing, open_port
 
 OFFLINE_REFUSALS: dict[str, tuple[dict[str, Any], int, str]] = {
-    "unknown_kind": ({"kind": "dpdk"}, codes.ERROR_INVALID_ARGUMENT, "choose one of memory, pcap"),
+    "unknown_kind": ({"kind": "tape"}, codes.ERROR_INVALID_ARGUMENT, "choose one of memory, pcap"),
     "no_frames": ({"kind": "memory", "rx_frames": 0}, codes.ERROR_INVALID_ARGUMENT, "from 1 to 65536"),
     "too_many_frames": ({"kind": "memory", "tx_frames": 65537}, codes.ERROR_INVALID_ARGUMENT, "from 1 to 65536"),
     "negative_frames": ({"kind": "memory", "tx_frames": -1}, codes.ERROR_INVALID_ARGUMENT, "tx_frames"),
@@ -29,6 +29,9 @@ OFFLINE_REFUSALS: dict[str, tuple[dict[str, Any], int, str]] = {
     "udp_interface": ({"kind": "udp", "interface": "nope0"}, codes.ERROR_NOT_FOUND, "There is no interface nope0"),
     "xdp_mode": ({"kind": "xdp", "xdp_mode": "fast"}, codes.ERROR_INVALID_ARGUMENT, "auto, native, generic"),
     "zero_copy": ({"kind": "xdp", "zero_copy": "yes"}, codes.ERROR_INVALID_ARGUMENT, "auto, off, required"),
+    "steering": ({"kind": "dpdk", "steering": "left"}, codes.ERROR_INVALID_ARGUMENT, "auto, flow, rss"),
+    "offloads": ({"kind": "dpdk", "offloads": "all"}, codes.ERROR_INVALID_ARGUMENT, "choose auto or off"),
+    "tx_queue": ({"kind": "dpdk", "tx_queue": -2}, codes.ERROR_INVALID_ARGUMENT, "number of a queue, or -1"),
     "zero_byte": ({"kind": "pcap", "in_path": "a\0b"}, codes.ERROR_INVALID_ARGUMENT, "zero byte"),
     "no_capture": ({"kind": "pcap", "in_path": "/no/such.pcap"}, codes.ERROR_NOT_FOUND, "/no/such.pcap: No such file"),
     "directory": ({"kind": "pcap", "in_path": "/tmp"}, codes.ERROR_FORMAT, "not a regular file"),

@@ -48,6 +48,28 @@ def test_nothing_is_read_or_written_outside_its_memory(fuzz_native: Path, seed: 
     run(fuzz_native, seed, 10_000)
 
 
+def run_dpdk(program: Path, seed: int, calls: int) -> None:
+    if not program.exists():
+        pytest.skip("needs libdpdk-dev")
+    done = subprocess.run([str(program), str(seed), str(calls)], capture_output=True, text=True, check=False)
+    if done.returncode == 77:
+        pytest.skip(done.stderr.strip())
+    assert done.returncode == 0, f"seed {seed}:\n{done.stdout}{done.stderr}"
+    figures = [int(word) for word in done.stdout.replace(",", " ").split() if word.isdigit()]
+    assert all(figures), f"a part of the run did nothing:\n{done.stdout}"
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_the_dpdk_port_over_virtual_devices(fuzz_native: Path, seed: int) -> None:
+    run_dpdk(fuzz_native.with_name("fuzz_dpdk"), seed, 20_000)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(100, 105))
+def test_the_dpdk_port_over_virtual_devices_long(fuzz_native: Path, seed: int) -> None:
+    run_dpdk(fuzz_native.with_name("fuzz_dpdk"), seed, 500_000)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(100, 110))
 def test_nothing_is_read_or_written_outside_its_memory_long(fuzz_native: Path, seed: int) -> None:

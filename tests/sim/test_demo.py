@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from appliance.demo import placement
 from appliance.demo.placement import choose_port, why_not
 from pcap.write import Recipe, make_capture
 
@@ -51,7 +52,7 @@ def agreed(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     return outcome
 
 
-@pytest.mark.parametrize("kind", ["xdp", "packet", "udp"])
+@pytest.mark.parametrize("kind", ["xdp", "packet", "udp", "dpdk"])
 def test_everybody_agrees(kind: str, flow: Path) -> None:
     missing = why_not(kind)
     if missing is not None:
@@ -107,6 +108,27 @@ def test_the_pcap_port_needs_no_wire(flow: Path) -> None:
 def test_a_port_that_is_asked_for_is_tried_first() -> None:
     assert choose_port("udp") == ("udp", [])
     assert choose_port("pcap") == ("pcap", [])
+
+
+def test_dpdk_is_taken_only_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(placement, "why_not", lambda kind: None)
+    assert choose_port("auto") == ("xdp", [])
+    assert choose_port("dpdk") == ("dpdk", [])
+    monkeypatch.setattr(placement, "why_not", lambda kind: "It is not here." if kind in ("dpdk", "xdp") else None)
+    kind, sentences = choose_port("dpdk")
+    assert kind == "packet"
+    assert [sentence.split(" ")[0] for sentence in sentences] == ["dpdk:", "xdp:"]
+    assert sentences[0].startswith("dpdk: It is not here. What it means: orders then go through the kernel")
+
+
+def test_a_configuration_that_names_dpdk_asks_for_it(flow: Path, tmp_path: Path) -> None:
+    missing = why_not("dpdk")
+    if missing is not None:
+        pytest.skip(missing)
+    config = tmp_path / "venue.toml"
+    config.write_text('[port]\nkind = "dpdk"\neal_args = "--no-huge -m 320"\n')
+    outcome = agreed(pitwire("demo", "--config", str(config), "--capture", str(flow), "--rate", str(RATE), "--json"))
+    assert outcome["port"].startswith("dpdk net_memif on net_memif0 queue 0 of 1, no hugepages")
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,8 @@ def test_the_book_is_driven_alone_as_shown(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_the_configuration_in_operations_is_one() -> None:
-    (text,) = blocks("OPERATIONS.md", "toml")
+    text, dpdk = blocks("OPERATIONS.md", "toml")
     config = parse(tomllib.loads(text))
     assert config.port.kind == "xdp"
     assert config.instruments[0].symbol == "ACME"
+    assert parse(tomllib.loads(dpdk)).port.kind == "dpdk"

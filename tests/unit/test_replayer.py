@@ -8,6 +8,7 @@ import uuid
 import numpy as np
 import pytest
 
+from appliance.client.replay_loop import OTHERS_LOST
 from appliance.client.replayer import Endpoint, Pace, Replayer, ReplayError
 from appliance.client.session import BUY, ClientSession
 from appliance.client.workload import WorkloadError, find_request, load_workload, make_workload
@@ -171,3 +172,21 @@ def test_a_datagram_that_is_no_request_is_sent_as_it_is():
 def test_a_pace_that_cannot_be_kept(pace):
     with pytest.raises(ReplayError):
         pace.due_ns(workload_of(some_datagrams(1)))
+
+
+@pytest.mark.parametrize("kept", [0, 8, 64])
+def test_frames_that_are_no_answers_are_kept_for_another_thread(kept):
+    sender, receiver = (frames.Endpoint.of("02:00:00:00:00:09", ip, 7) for ip in ("10.0.0.9", "10.0.0.8"))
+    others = [frames.build_udp_frame(bytes([number] * number), sender, receiver) for number in range(1, 41)]
+    with open_port(PortConfig(kind="memory")) as port:
+        nowhere = Endpoint("127.0.0.1", 9)
+        replayer = Replayer(
+            workload_of(some_datagrams(1)), port, nowhere, nowhere, Pace(linger_seconds=0.05), others_kept=kept
+        )
+        for frame in others:
+            assert port.inject(frame)
+        result = replayer.run()
+        assert result.packets_other == 40
+        assert replayer.take_others() == others[:kept]
+        assert replayer.take_others() == []
+        assert int(replayer.state.progress[OTHERS_LOST]) == (40 - min(kept, 40) if kept else 0)
