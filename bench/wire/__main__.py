@@ -97,6 +97,7 @@ def plan_of(given: argparse.Namespace) -> Plan:
         rounds=given.rounds,
         cpus=place(given.cpus),
         sweep=given.sweep,
+        compare=bool(given.compare),
         sessions=given.sessions,
         instruments=given.instruments,
         use_stamps=given.stamps == "auto",

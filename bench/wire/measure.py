@@ -47,6 +47,8 @@ class Plan:
     rounds: int
     cpus: Cpus
     sweep: bool = False
+    compare: bool = False
+    """The first contender is held against the second as well."""
     sessions: int = 4
     instruments: int = 64
     use_stamps: bool = True

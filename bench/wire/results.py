@@ -82,38 +82,43 @@ def row_facts(row: Row) -> dict[str, Any]:
 
 
 def differences(outcome: Outcome) -> list[dict[str, Any]]:
-    """Each appliance beside the echo over its port and beside the plain UDP echo, at every rate that both have.
+    """Each appliance beside the echo over its port, beside the plain UDP echo and, in a comparison, beside its rival,
+    at every rate that both have.
 
     A difference of medians is the median over the rounds: the two slices of a round were measured one after the other.
     """
+    rivals = outcome.plan.contenders[:2] if outcome.plan.compare else []
     found = []
     for row in outcome.rows:
         if row.contender.what != APPLIANCE:
             continue
         for other in outcome.rows:
-            same_port = other.contender.what == ECHO and other.contender.port == row.contender.port
-            plain = other.contender.what == ECHO and other.contender.port == "socket"
-            if other.rate != row.rate or not (same_port or plain):
-                continue
-            rounds = min(len(row.slices), len(other.slices))
-            added = {
-                name: median(row.slices[i].p50_ns(name) - other.slices[i].p50_ns(name) for i in range(rounds))
-                for name in ("response", "read")
-            }
-            ours, theirs = facts(row.histogram("read")), facts(other.histogram("read"))
-            found.append(
-                {
-                    "appliance": row.contender.name,
-                    "beside": other.contender.name,
-                    "rate": row.rate,
-                    "p50_added_ns": round(added["response"]),
-                    "p50_added_as_read_ns": round(added["read"]),
-                    "within_tolerance": added["response"] <= FLOOR_TOLERANCE_NS if same_port else None,
-                    "beats_at_p50": ours["p50"] < theirs["p50"],
-                    "beats_at_p99": ours["p99"] < theirs["p99"],
-                }
-            )
+            is_echo = other.contender.what == ECHO
+            same_port = is_echo and other.contender.port == row.contender.port
+            plain = is_echo and other.contender.port == "socket"
+            rival = not is_echo and [row.contender, other.contender] == rivals
+            if other.rate == row.rate and (same_port or plain or rival):
+                found.append(_difference(row, other, tolerated=same_port))
     return found
+
+
+def _difference(row: Row, other: Row, *, tolerated: bool) -> dict[str, Any]:
+    rounds = min(len(row.slices), len(other.slices))
+    added = {
+        name: median(row.slices[i].p50_ns(name) - other.slices[i].p50_ns(name) for i in range(rounds))
+        for name in ("response", "read")
+    }
+    ours, theirs = facts(row.histogram("read")), facts(other.histogram("read"))
+    return {
+        "appliance": row.contender.name,
+        "beside": other.contender.name,
+        "rate": row.rate,
+        "p50_added_ns": round(added["response"]),
+        "p50_added_as_read_ns": round(added["read"]),
+        "within_tolerance": added["response"] <= FLOOR_TOLERANCE_NS if tolerated else None,
+        "beats_at_p50": ours["p50"] < theirs["p50"],
+        "beats_at_p99": ours["p99"] < theirs["p99"],
+    }
 
 
 def knees(outcome: Outcome) -> list[dict[str, Any]]:

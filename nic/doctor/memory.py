@@ -42,8 +42,8 @@ def hugepages(inventory: Inventory, subject: Subject) -> Finding:
         return ok(f"{value} free", "Frame buffers can live in huge pages beside the NIC.")
     fix = f"echo {HUGEPAGES_MIB_MIN} > /sys/devices/system/node/node{short[0]}/hugepages/hugepages-2048kB/nr_hugepages"
     if subject.port == "dpdk":
-        return bad(f"{value} free", f"The dpdk port finds no huge pages on node {short[0]}; it falls back on "
-                   "ordinary memory, which no NIC of its own can reach.", fix)  # fmt: skip
+        return bad(f"{value} free", f"The dpdk port finds no huge pages on node {short[0]} and does not open; with "
+                   "--no-huge in port.eal_args it does, for devices without a NIC behind them.", fix)  # fmt: skip
     return warn(f"{value} free", "Frame buffers lie in small pages, which cost a TLB miss now and then.", fix)
 
 

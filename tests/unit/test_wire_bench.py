@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 import zlib
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -127,6 +128,16 @@ def test_an_appliance_stands_beside_its_floor_and_the_plain_echo() -> None:
     text = table(to_json(outcome))
     assert "xdp beside echo-xdp at 1,000/s: p50 +1.40 us" in text and "within the 1.5 us" in text
     assert "appliance over AF_XDP" in text and "beats it at p50" in text
+
+
+def test_rivals_are_held_against_each_other() -> None:
+    udp = Contender(contenders.APPLIANCE, "udp", "udp")
+    outcome = outcome_of([row_of(XDP, 1000, 5000), row_of(udp, 1000, 7000)])
+    assert differences(outcome) == []
+    outcome.plan = replace(outcome.plan, compare=True)
+    (found,) = differences(outcome)
+    assert (found["appliance"], found["beside"], found["beats_at_p50"]) == ("xdp", "udp", True)
+    assert found["p50_added_ns"] == pytest.approx(-2000, abs=8) and found["within_tolerance"] is None
 
 
 def test_losses_and_rejects_are_faults_at_a_stated_rate() -> None:
