@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import itertools
 import json
 import re
 import tomllib
@@ -17,13 +18,34 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from native.limits import INSTRUMENTS_MAX, LEVELS_MAX, ORDERS_MAX, QTY_LOTS_MAX, SESSIONS_MAX
+from native.layout import (
+    PHASE_CLOSED,
+    PHASE_CLOSING_AUCTION,
+    PHASE_CONTINUOUS,
+    PHASE_HALT,
+    PHASE_OPENING_AUCTION,
+    PHASE_PRE_OPEN,
+    PHASE_VOLATILITY_AUCTION,
+)
+from native.limits import INSTRUMENTS_MAX, LEVELS_MAX, ORDERS_MAX, QTY_LOTS_MAX, SESSIONS_MAX, TICK_ROWS_MAX
 
 DEMO_SESSIONS_COUNT = 16
 DEMO_INSTRUMENTS_COUNT = 64
 DEMO_TICK_NANOS = 1_000_000
 
 _PRICE_NANOS_MAX = 1 << 62
+_SCHEDULE_ROWS_MAX = 64
+_TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):([0-5]\d):([0-5]\d)(?:\.(\d{1,9}))?")
+PHASES = {
+    "pre_open": PHASE_PRE_OPEN,
+    "continuous": PHASE_CONTINUOUS,
+    "halt": PHASE_HALT,
+    "volatility_auction": PHASE_VOLATILITY_AUCTION,
+    "closed": PHASE_CLOSED,
+    "opening_auction": PHASE_OPENING_AUCTION,
+    "closing_auction": PHASE_CLOSING_AUCTION,
+}
+"""Names of the phases (docs/MATCHING.md, section 2)."""
 
 PortKind = Literal["xdp", "packet", "udp", "dpdk", "pcap", "memory"]
 UdpPort = Annotated[int, Field(ge=1, le=65535)]
@@ -172,8 +194,47 @@ class Host(_Table):
         return self
 
 
+Ticks = Annotated[int, Field(ge=0, le=1 << 62)]
+"""A distance between prices; 0: the rule is off."""
+Milliseconds = Annotated[int, Field(ge=0, le=7 * 86_400_000)]
+"""0: the rule is off, or lasts until told."""
+Lots = Annotated[int, Field(ge=1, le=QTY_LOTS_MAX)]
+AnyTicks = Annotated[int, Field(ge=-(1 << 63), le=(1 << 63) - 1)]
+
+
+class TickRow(_Table):
+    """A row of `tick_table`: from this price up (the first row: below it, too), prices are multiples of the step."""
+
+    from_ticks: AnyTicks
+    step_ticks: Annotated[int, Field(ge=1, le=1 << 62)]
+
+
+class ScheduleRow(_Table):
+    """A row of `schedule`: at this time of the day, UTC, the instrument goes into the phase."""
+
+    time: str
+    """HH:MM:SS, with up to nine decimal places."""
+    phase: Literal[
+        "pre_open", "opening_auction", "continuous", "volatility_auction", "halt", "closing_auction", "closed"
+    ]
+
+    @model_validator(mode="after")
+    def _time_is_one(self) -> ScheduleRow:
+        if _TIME_OF_DAY.fullmatch(self.time) is None:
+            raise ValueError(f"time {self.time!r} is not a time of the day such as 09:00:00")
+        return self
+
+    @property
+    def time_of_day_ns(self) -> int:
+        """Nanoseconds since midnight UTC."""
+        match = _TIME_OF_DAY.fullmatch(self.time)
+        assert match is not None
+        hours, minutes, seconds = (int(match[n]) for n in (1, 2, 3))
+        return ((hours * 60 + minutes) * 60 + seconds) * 10**9 + int((match[4] or "").ljust(9, "0"))
+
+
 class Instrument(_Table):
-    """[[instruments]]"""
+    """[[instruments]]: prices in ticks, quantities in lots; docs/MATCHING.md says what each rule does."""
 
     security_id: Annotated[int, Field(ge=1, le=(1 << 31) - 1)]
     symbol: Annotated[str, Field(min_length=1, max_length=24)]
@@ -182,8 +243,32 @@ class Instrument(_Table):
     price_ticks_min: int = 1
     price_ticks_max: int = Field(default_factory=lambda data: _PRICE_NANOS_MAX // data.get("tick_nanos", 1))
     """Without it: as far as the wire's 64 bits reach, with room to spare."""
-    qty_lots_max: Annotated[int, Field(ge=1, le=QTY_LOTS_MAX)] = QTY_LOTS_MAX
+    qty_lots_min: Lots = 1
+    qty_lots_max: Lots = QTY_LOTS_MAX
+    qty_step_lots: Lots = 1
+    """Quantities are multiples of it."""
+    tick_table: Annotated[tuple[TickRow, ...], Field(max_length=TICK_ROWS_MAX)] = ()
+    """Coarser ticks from some prices up (MiFID II has such tables); empty: every tick is valid."""
     status: Literal["open", "closed"] = "open"
+    """The phase at the day's first input where there is no schedule: continuous, or closed."""
+    schedule: Annotated[tuple[ScheduleRow, ...], Field(max_length=_SCHEDULE_ROWS_MAX)] = ()
+    """The phases of the day. The day's first input finds the instrument in the phase that the schedule has then."""
+    static_reference_ticks: AnyTicks | None = None
+    """Middle of the static band until an auction gives a price."""
+    static_band_ticks: Ticks = 0
+    dynamic_band_ticks: Ticks = 0
+    volatility_auction_ms: Milliseconds = 0
+    """How long the auction lasts that a price outside a band begins."""
+    breaker_ticks: Ticks = 0
+    breaker_window_ms: Milliseconds = 0
+    halt_ms: Milliseconds = 0
+    """How long the halt lasts that the circuit breaker begins."""
+    market_protection_ticks: Ticks = 0
+    auction_band_ticks: Ticks = 0
+    extension_ms: Milliseconds = 0
+    extensions_max: Annotated[int, Field(ge=0, le=255)] = 0
+    freeze_ms: Milliseconds = 0
+    """How long before its end an auction is frozen."""
 
     @model_validator(mode="after")
     def _prices_fit_the_wire(self) -> Instrument:
@@ -193,6 +278,33 @@ class Instrument(_Table):
             raise ValueError("a limit price does not fit 64 bits at 1e-9 on the wire")
         if (self.price_ticks_max - self.price_ticks_min) * self.tick_nanos >= 1 << 63:
             raise ValueError("price_ticks_min and price_ticks_max are further apart than 64 bits hold at 1e-9")
+        reference = self.static_reference_ticks
+        if reference is not None and not self.price_ticks_min <= reference <= self.price_ticks_max:
+            raise ValueError("static_reference_ticks is outside price_ticks_min to price_ticks_max")
+        return self
+
+    @model_validator(mode="after")
+    def _rules_go_together(self) -> Instrument:
+        if self.qty_lots_min > self.qty_lots_max:
+            raise ValueError("qty_lots_min is above qty_lots_max")
+        if self.qty_lots_max // self.qty_step_lots * self.qty_step_lots < self.qty_lots_min:
+            raise ValueError("no multiple of qty_step_lots lies from qty_lots_min to qty_lots_max")
+        if any(one.from_ticks >= other.from_ticks for one, other in itertools.pairwise(self.tick_table)):
+            raise ValueError("tick_table: from_ticks must rise from row to row")
+        if any(one.time_of_day_ns >= other.time_of_day_ns for one, other in itertools.pairwise(self.schedule)):
+            raise ValueError("schedule: the times must rise from row to row")
+        if self.schedule and self.status == "closed":
+            raise ValueError("status and schedule: give one of them; the schedule says when the instrument is closed")
+        for key, needed in (
+            ("breaker_ticks", "breaker_window_ms"),
+            ("breaker_window_ms", "breaker_ticks"),
+            ("halt_ms", "breaker_ticks"),
+            ("extension_ms", "extensions_max"),
+            ("extensions_max", "auction_band_ticks"),
+            ("auction_band_ticks", "extensions_max"),
+        ):
+            if getattr(self, key) and not getattr(self, needed):
+                raise ValueError(f"{key} does nothing without {needed}")
         return self
 
 

@@ -9,7 +9,10 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
+import time
 from dataclasses import dataclass
+
+import numpy as np
 
 from appliance.book.view import orders
 from appliance.client.book import SIDE_BUY, SIDE_SELL, BookOrder, book_digest
@@ -27,14 +30,17 @@ from appliance.loop import (
 )
 from appliance.pipeline import replay_records
 from appliance.recovery.process import command_line
-from appliance.replay import LOCAL_MAC, drops, opening_status
+from appliance.replay import LOCAL_MAC, drops, opening_phases
+from appliance.state import price_nanos
 from native import counters
 from native.codes import sentence_of_error
-from native.layout import CONTROL_STOP
+from native.layout import CONTROL_STOP, PORT_STATS
 from native.ports import Port, PortConfig, PortError, open_port
 
 _IDLE = {"spin": IDLE_SPIN, "yield": IDLE_YIELD, "sleep": IDLE_SLEEP}
 _STOP_SECONDS_MAX = 5.0
+_PORT_STATS_SECONDS = 0.5
+"""How old what observers see of the port may be: asking for it takes system calls."""
 _RECOVERY_STOP_SECONDS_MAX = 2.0
 
 
@@ -52,7 +58,7 @@ class Summary:
     port_stats: dict[str, int]
     state_hash: str
     book_digest: str
-    """Digest of every open order, as a subscriber's book has it (`appliance.client.book.book_digest`)."""
+    """Digest of every displayed order, as a subscriber's book has it (`appliance.client.book.book_digest`)."""
     open_orders: int
     journal: str
     """Path of the journal that the run left."""
@@ -94,7 +100,7 @@ def warm_up() -> None:
     )
     exchange = allocate(small)
     with open_port(PortConfig(kind="memory")) as port:
-        loop = allocate_loop(opening_status(small), heartbeat_ms=1000)
+        loop = allocate_loop(opening_phases(small), heartbeat_ms=1000)
         run(exchange, loop, port.handle, 2)
         write_command(loop, CONTROL_STOP)
         replay_records(exchange, port.handle, 0, 0)
@@ -115,6 +121,8 @@ class Appliance:
         self._fault: Exception | None = None
         self._affinity_before: set[int] | None = None
         self._summary: Summary | None = None
+        self._port_stats: np.ndarray
+        self._port_stats_due = 0.0
 
     def start(self) -> None:
         """Compile, allocate, open the port, start loop and recovery server. Raises ApplianceError, ExchangeError."""
@@ -128,10 +136,11 @@ class Appliance:
                 raise ApplianceError(error.sentence) from None
             self.exchange = allocate(self.config, shared=self.shared, local_mac=self.port.mac or LOCAL_MAC)
             self._loop = allocate_loop(
-                opening_status(self.config),
+                opening_phases(self.config),
                 idle=_IDLE[self.config.loop.idle],
                 heartbeat_ms=self.config.feed.heartbeat_ms,
             )
+            self._port_stats = self.shared.map_new(self.shared.port_stats, PORT_STATS.itemsize).view(PORT_STATS)
             self._start_recovery()
             self._thread = threading.Thread(target=self._turn_until_stopped, name="pitwire-loop", daemon=True)
             self._thread.start()
@@ -180,13 +189,18 @@ class Appliance:
             self._fault = error
 
     def check(self) -> None:
-        """Raises ApplianceError when the loop or the recovery server ended by itself."""
+        """Raises ApplianceError when the loop or the recovery server ended by itself. Also tells observers of the port:
+        call it several times a second."""
         if self._fault is not None:
             raise ApplianceError(f"The loop ended by a fault in the program: {self._fault!r}.")
         if self._thread is not None and not self._thread.is_alive() and self._ended_with != RUN_STOPPED:
             raise ApplianceError(f"The loop ended: {sentence_of_error(self._ended_with)}")
         if self._recovery is not None and self._recovery.poll() is not None:
             raise ApplianceError(f"The recovery server ended by itself (exit {self._recovery.returncode}).")
+        if time.monotonic() >= self._port_stats_due:
+            self._port_stats_due = time.monotonic() + _PORT_STATS_SECONDS
+            for name, value in self.port.stats().items():
+                self._port_stats[0][name] = value
 
     def stop(self) -> None:
         """Stop loop, recovery server and port. Again is harmless.
@@ -253,14 +267,21 @@ class Appliance:
 
 
 def engine_book_digest(exchange: Exchange) -> str:
-    """Digest of the engine's books in the form that a subscriber computes over its own."""
+    """Digest of the engine's public books, what is displayed of each order, in the form that a subscriber computes
+    over its own."""
     books = []
     for index, row in enumerate(exchange.tables.instruments):
-        tick_nanos = int(row["tick_nanos"])
         found = [
-            BookOrder(order.order_id, side, order.price_ticks * tick_nanos, order.leaves_lots, order.priority)
+            BookOrder(
+                order.order_id,
+                side,
+                int(price_nanos(exchange.tables, index, order.price_ticks)),
+                order.display_lots,
+                order.priority,
+            )
             for side, is_sell in ((SIDE_BUY, False), (SIDE_SELL, True))
             for order in orders(exchange.book, index, is_sell)
+            if order.display_lots > 0
         ]
         books.append((int(row["security_id"]), found))
     return book_digest(sorted(books))

@@ -17,14 +17,16 @@ from pathlib import Path
 
 import numpy as np
 
-from appliance.book.state import Book, allocate_book, state_hash
-from appliance.config import Config
+from appliance import stages
+from appliance.book.state import Book, InstrumentRules, allocate_book, state_hash
+from appliance.config import PHASES, Config, Instrument
 from appliance.histogram import HISTOGRAM_SLOTS
 from appliance.publisher import multicast
 from appliance.publisher.packet import CHANNEL_ID, EPOCH, NEXT_NUMBER, Feed
 from appliance.publisher.store import map_feed
-from appliance.sequencer.journal import RECORD_BYTES, Journal, map_journal
+from appliance.sequencer.journal import RECORD_BYTES, Journal, begin_chain, map_journal
 from appliance.session.receive import CONTEXT_FIELDS_COUNT
+from appliance.stage_clock import StageClock, allocate_stage_clock
 from appliance.state import Outbox, Tables, allocate_outbox, allocate_tables
 from native.arrays import Arrays
 from native.counters import COUNTERS_COUNT
@@ -34,6 +36,7 @@ from native.layout import (
     FEED_MAGIC,
     JOURNAL_FORMAT_VERSION,
     JOURNAL_MAGIC,
+    PHASE_PRE_OPEN,
     PKT,
 )
 from native.limits import EVENTS_MAX, FEED_HEADER_BYTES, JOURNAL_HEADER_BYTES, RX_BURST_MAX, TX_BURST_MAX
@@ -67,14 +70,14 @@ class Exchange(Arrays):
     """int64[FIELDS_COUNT]: scratch of wire.net.udp4.parse"""
     context: np.ndarray
     """int64[CONTEXT_FIELDS_COUNT]: scratch of session.receive"""
-    limit: np.ndarray
-    """int64[1]: scratch of risk.check"""
     rx: np.ndarray
     """PKT[RX_BURST_MAX]"""
     tx: np.ndarray
     """PKT[TX_BURST_MAX]"""
     turn_latency: np.ndarray
     """int64[HISTOGRAM_SLOTS]: histogram of busy turns, ns"""
+    stages: StageClock
+    """Histograms of the stages; off where the exchange is not in shared memory: a replay's times mean nothing"""
 
 
 class SharedFolder:
@@ -97,6 +100,16 @@ class SharedFolder:
     def turn_latency(self) -> Path:
         """int64[HISTOGRAM_SLOTS] (appliance/histogram.py)."""
         return self.path / "turn_latency"
+
+    @property
+    def stages(self) -> Path:
+        """int64[stages.SLOTS] (appliance/stages.py)."""
+        return self.path / "stages"
+
+    @property
+    def port_stats(self) -> Path:
+        """PORT_STATS, written by the thread that watches the loop."""
+        return self.path / "port_stats"
 
     @property
     def journal(self) -> Path:
@@ -167,6 +180,43 @@ def schema_digest() -> bytes:
     return hashlib.sha256("".join(module.SCHEMA_DIGEST for module in digests).encode()).digest()
 
 
+def rules_of(instrument: Instrument) -> InstrumentRules:
+    """The book's rules for one of [[instruments]]. It starts in pre-open: the day's first inputs give it its phase."""
+
+    def ns(milliseconds: int) -> int:
+        return milliseconds * 1_000_000
+
+    return InstrumentRules(
+        price_ticks_min=instrument.price_ticks_min,
+        price_ticks_max=instrument.price_ticks_max,
+        qty_lots_min=instrument.qty_lots_min,
+        qty_lots_max=instrument.qty_lots_max,
+        qty_step_lots=instrument.qty_step_lots,
+        tick_table=tuple((row.from_ticks, row.step_ticks) for row in instrument.tick_table),
+        phase=PHASE_PRE_OPEN,
+        static_reference_ticks=instrument.static_reference_ticks,
+        static_band_ticks=instrument.static_band_ticks,
+        dynamic_band_ticks=instrument.dynamic_band_ticks,
+        breaker_ticks=instrument.breaker_ticks,
+        breaker_window_ns=ns(instrument.breaker_window_ms),
+        market_protection_ticks=instrument.market_protection_ticks,
+        auction_band_ticks=instrument.auction_band_ticks,
+        volatility_auction_ns=ns(instrument.volatility_auction_ms),
+        extension_ns=ns(instrument.extension_ms),
+        extensions_max=instrument.extensions_max,
+        halt_ns=ns(instrument.halt_ms),
+        freeze_ns=ns(instrument.freeze_ms),
+        schedule=tuple((row.time_of_day_ns, PHASES[row.phase]) for row in instrument.schedule),
+    )
+
+
+def index_key(config: Config) -> int:
+    """64 bits for the hash of the ClOrdID index, from the session UUIDs: as secret as they are, and the same in every
+    replay, so that the tables are, too."""
+    digest = hashlib.sha256(b"".join(session.uuid_bytes for session in config.sessions)).digest()
+    return int.from_bytes(digest[:8], "little")
+
+
 def allocate(
     config: Config, *, shared: SharedFolder | None = None, journal_memory: np.ndarray | None = None, local_mac: int = 0
 ) -> Exchange:
@@ -180,12 +230,14 @@ def allocate(
     if shared is None:
         counters = np.zeros(COUNTERS_COUNT, np.int64)
         turn_latency = np.zeros(HISTOGRAM_SLOTS, np.int64)
+        stage_memory = np.zeros(stages.SLOTS, np.int64)
         feed_memory = np.zeros(feed_bytes, np.uint8)
         if journal_memory is None:
             journal_memory = np.zeros(journal_bytes, np.uint8)
     else:
         counters = shared.map_new(shared.counters, COUNTERS_COUNT * 8).view(np.int64)
         turn_latency = shared.map_new(shared.turn_latency, HISTOGRAM_SLOTS * 8).view(np.int64)
+        stage_memory = shared.map_new(shared.stages, stages.SLOTS * 8).view(np.int64)
         feed_memory = shared.map_new(shared.feed, feed_bytes)
         journal_memory = shared.map_new(shared.journal, journal_bytes)
         shared.config.write_text(config.to_json(), encoding="utf-8")
@@ -194,12 +246,18 @@ def allocate(
     journal = map_journal(journal_memory)
     if int(journal.header[0]["magic"]) != JOURNAL_MAGIC:
         _write_journal_header(journal, config)
+    begin_chain(journal, config.epoch)
     feed = map_feed(feed_memory)
     _write_feed_header(feed, config)
     return Exchange(
         tables=tables,
         outbox=allocate_outbox(len(config.sessions)),
-        book=allocate_book(len(config.instruments), config.limits.orders, config.limits.levels),
+        book=allocate_book(
+            [rules_of(item) for item in config.instruments],
+            config.limits.orders,
+            config.limits.levels,
+            index_key=index_key(config),
+        ),
         journal=journal,
         feed=feed,
         events=np.zeros(EVENTS_MAX, EVENT),
@@ -208,10 +266,10 @@ def allocate(
         order_entry_port=np.array([config.order_entry.udp_port], np.int64),
         udp_fields=np.zeros(FIELDS_COUNT, np.int64),
         context=np.zeros(CONTEXT_FIELDS_COUNT, np.int64),
-        limit=np.zeros(1, np.int64),
         rx=np.zeros(RX_BURST_MAX, PKT),
         tx=np.zeros(TX_BURST_MAX, PKT),
         turn_latency=turn_latency,
+        stages=allocate_stage_clock(stage_memory, enabled=shared is not None),
     )
 
 
@@ -255,11 +313,12 @@ def _feed_route(config: Config, local_mac: int) -> np.ndarray:
 
 def whole_state_hash(exchange: Exchange) -> str:
     """64 hex digits over the state that the sequenced inputs made: sessions' numbers, instruments, books, the feed's
-    numbers. Addresses and times are left out: the same messages give the same hash through any port, on any day."""
+    numbers. Addresses and the times of inputs are left out: the same messages give the same hash through any port, on
+    any day, unless an instrument has rules by the clock or an order an ExpireTime."""
     digest = hashlib.sha256()
     for field in ("uuid_low", "uuid_high", "expected_seq", "next_out_seq"):
         digest.update(np.ascontiguousarray(exchange.tables.sessions[field]).tobytes())
-    for field in ("security_id", "instr_seq", "status"):
+    for field in ("security_id", "instr_seq"):
         digest.update(np.ascontiguousarray(exchange.tables.instruments[field]).tobytes())
     digest.update(int(exchange.feed.scalars[NEXT_NUMBER]).to_bytes(8, "little"))
     digest.update(bytes.fromhex(state_hash(exchange.book)))

@@ -67,9 +67,9 @@ def _stages(before: Snapshot, now: Snapshot, seconds: float) -> list[str]:
         interval, whole = latency_facts(stages.since(first, last)), latency_facts(last)
         lines.append(
             f"{name:10} {interval['count'] / seconds:>12,.0f} "
-            + " ".join(f"{_us(interval[part]):>9}" for part in names)
+            + " ".join(f"{_us(interval[part]) if interval['count'] else '-':>9}" for part in names)
             + " " * 20
-            + " ".join(f"{_us(whole[part]):>9}" for part in names)
+            + " ".join(f"{_us(whole[part]) if whole['count'] else '-':>9}" for part in names)
         )
     return lines
 

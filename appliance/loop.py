@@ -1,4 +1,4 @@
-"""The loop: receive, turn, transmit, measure, and at most two control commands a turn. One thread, one core.
+"""The loop: receive, turn, transmit, measure, timers, and at most two control commands a turn. One thread, one core.
 
 `run` is compiled, holds no lock and never returns to Python until it is told to stop or the input ends. It reads the
 clock, which nothing behind the sequencer does. Python speaks to it through a ring of commands and reads its counters.
@@ -9,9 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from appliance.latency import record
-from appliance.pipeline import begin_turn, drain, set_trading_status, turn
+from appliance.pipeline import begin_turn, drain, next_due_ns, set_phase, tick, turn
 from appliance.publisher.multicast import heartbeat
 from appliance.publisher.packet import NEXT_NUMBER
+from appliance.stage_clock import calibrate, count_span, start
+from appliance.state import LAST_SEQUENCED_NS
 from appliance.transmit import send_all
 from native import counters
 from native.arrays import Arrays
@@ -19,12 +21,20 @@ from native.codes import ERROR_END_OF_INPUT
 from native.jit import kernel
 from native.layout import (
     CONTROL_COMMAND,
+    CONTROL_PHASE,
     CONTROL_STOP,
-    CONTROL_TRADING_STATUS,
+    PHASE_CLOSED,
+    PHASE_CLOSING_AUCTION,
+    PHASE_CONTINUOUS,
+    PHASE_FREEZE,
+    PHASE_HALT,
+    PHASE_OPENING_AUCTION,
+    PHASE_PRE_OPEN,
+    PHASE_VOLATILITY_AUCTION,
     PKT_CLOCK_FILE,
     PKT_CLOCK_MASK,
-    TRADING_STATUS_CLOSED,
-    TRADING_STATUS_OPEN,
+    PKT_CLOCK_MONOTONIC,
+    PKT_CLOCK_REALTIME,
 )
 from native.limits import CONTROL_COMMANDS_A_TURN_MAX, CONTROL_SLOTS_MAX, RX_BURST_MAX
 from native.lowlevel import load_acquire64, pause, store_release64
@@ -50,6 +60,12 @@ IDLE_SLEEP_NS = 50_000
 
 TAIL_HEARTBEAT_NS = 500_000
 """After a burst of market data the next number is told within 1 ms, so that a lost last packet is noticed at once."""
+TIMER_INTERVAL_NS = 1_000_000
+"""Timer inputs come at most so often: an auction tells its indicative price once a millisecond, not once an order."""
+TIMERS_A_FRAME_MAX = 1024
+"""Between two frames of a capture; the last of so many has the time of the second frame."""
+NANOS_A_DAY = 86_400_000_000_000
+PHASE_BY_SCHEDULE = -1
 SERVICE_INTERVAL_TURNS = 64
 SERVICE_BUDGET = 256
 CLOCK_OFFSET_INTERVAL_TURNS = 1 << 14
@@ -66,7 +82,9 @@ DAY_IS_OPEN = 5
 FILE_CLOCK = 6
 """1: time comes from the capture, and each frame is a turn of its own, as it was when it was recorded."""
 COMMANDS_TAKEN = 7
-SCALARS_COUNT = 8
+TIMER_DUE_NS = 8
+"""The next timer input comes no earlier."""
+SCALARS_COUNT = 9
 
 
 class LoopState(Arrays):
@@ -74,8 +92,8 @@ class LoopState(Arrays):
 
     scalars: np.ndarray
     """int64[SCALARS_COUNT]"""
-    opening_status: np.ndarray
-    """int64[instruments]: the trading status of each when the day opens"""
+    opening_phases: np.ndarray
+    """int64[instruments]: the PHASE_* of each when the day opens, or PHASE_BY_SCHEDULE"""
     commands: np.ndarray
     """CONTROL_COMMAND[CONTROL_SLOTS_MAX]"""
     commands_written: np.ndarray
@@ -83,7 +101,7 @@ class LoopState(Arrays):
 
 
 def allocate_loop(
-    opening_status: np.ndarray, *, idle: int = IDLE_SPIN, heartbeat_ms: int = 0, file_clock: bool = False
+    opening_phases: np.ndarray, *, idle: int = IDLE_SPIN, heartbeat_ms: int = 0, file_clock: bool = False
 ) -> LoopState:
     """The state of a loop that has not run yet."""
     scalars = np.zeros(SCALARS_COUNT, np.int64)
@@ -91,7 +109,7 @@ def allocate_loop(
     scalars[HEARTBEAT_INTERVAL_NS] = heartbeat_ms * 1_000_000
     scalars[FILE_CLOCK] = int(file_clock)
     scalars[FEED_NUMBER_SEEN] = 1
-    return LoopState(scalars, opening_status, np.zeros(CONTROL_SLOTS_MAX, CONTROL_COMMAND), np.zeros(1, np.int64))
+    return LoopState(scalars, opening_phases, np.zeros(CONTROL_SLOTS_MAX, CONTROL_COMMAND), np.zeros(1, np.int64))
 
 
 @kernel
@@ -104,22 +122,27 @@ def run(exchange, loop, port, turns_max):
     burst_max = 1 if file_clock else RX_BURST_MAX
     rx_address = exchange.rx.ctypes.data
     scalars[RECEIVE_OFFSET_NS] = clock_realtime_ns() - clock_monotonic_ns()
+    start(exchange.stages)
     if not file_clock:
-        _open_day(exchange, loop, port, clock_realtime_ns())
+        open_day(exchange, loop, port, clock_realtime_ns())
     turns = np.int64(0)
     while turns_max < 0 or turns < turns_max:
         turns += 1
         count_in[counters.TURNS] += 1
         got = np.int64(port_rx_burst(port, rx_address, burst_max))
         now_ns = clock_realtime_ns()
+        if not file_clock and now_ns >= next_due_ns(exchange) and now_ns >= scalars[TIMER_DUE_NS]:
+            scalars[TIMER_DUE_NS] = now_ns + TIMER_INTERVAL_NS
+            tick(exchange, port, now_ns)
         if got > 0:
             start_ns = now_ns
             if file_clock and np.int64(exchange.rx[0]["flags"]) & PKT_CLOCK_MASK == PKT_CLOCK_FILE:
                 now_ns = np.int64(exchange.rx[0]["ts_ns"])
-                _open_day(exchange, loop, port, now_ns)
+                open_day(exchange, loop, port, now_ns)
+                _tick_until(exchange, loop, port, now_ns)
             turn(exchange, port, got, now_ns, scalars[RECEIVE_OFFSET_NS])
             port_rx_release(port, rx_address, got)
-            _measure(exchange, clock_realtime_ns() - start_ns)
+            _measure(exchange, got, start_ns, clock_realtime_ns(), scalars[RECEIVE_OFFSET_NS])
         elif got < 0:
             return np.int64(RUN_END_OF_INPUT) if got == ERROR_END_OF_INPUT else got
         if scalars[HEARTBEAT_INTERVAL_NS] > 0:
@@ -128,6 +151,7 @@ def run(exchange, loop, port, turns_max):
             port_service(port, SERVICE_BUDGET)
             if turns % CLOCK_OFFSET_INTERVAL_TURNS == 0:
                 scalars[RECEIVE_OFFSET_NS] = clock_realtime_ns() - clock_monotonic_ns()
+                calibrate(exchange.stages)
         if _take_commands(exchange, loop, port, now_ns):
             return np.int64(RUN_STOPPED)
         if got == 0:
@@ -136,19 +160,65 @@ def run(exchange, loop, port, turns_max):
 
 
 @kernel
-def _open_day(exchange, loop, port, now_ns):
-    """The day's first inputs: every instrument that the configuration opens. Once."""
+def open_day(exchange, loop, port, now_ns):
+    """The day's first inputs: a timer, with which schedules begin, and the phase of every instrument. Once."""
     if loop.scalars[DAY_IS_OPEN] != 0:
         return 0
     loop.scalars[DAY_IS_OPEN] = 1
+    if next_due_ns(exchange) <= now_ns:
+        tick(exchange, port, now_ns)
     begin_turn(exchange, now_ns)
-    for instrument in range(loop.opening_status.size):
-        set_trading_status(exchange, port, instrument, loop.opening_status[instrument], now_ns)
+    for instrument in range(loop.opening_phases.size):
+        phase = loop.opening_phases[instrument]
+        if phase == PHASE_BY_SCHEDULE:
+            phase = scheduled_phase(exchange, instrument, now_ns)
+        set_phase(exchange, port, instrument, phase, now_ns)
     return drain(exchange, port)
 
 
 @kernel
-def _measure(exchange, turn_ns):
+def scheduled_phase(exchange, instrument, now_ns):
+    """The phase that the instrument's schedule has at `now_ns`: that of the last row whose time has come; before the
+    first row of the day, that of the last row, of the day before."""
+    market = exchange.book.instruments[instrument]
+    first = np.int64(market["schedule_first"])
+    count = np.int64(market["schedule_count"])
+    assert count > 0
+    phase = np.int64(exchange.book.schedule[first + count - 1]["phase"])
+    for row in range(first, first + count):
+        if np.int64(exchange.book.schedule[row]["time_of_day_ns"]) <= now_ns % NANOS_A_DAY:
+            phase = np.int64(exchange.book.schedule[row]["phase"])
+    return phase
+
+
+@kernel
+def _tick_until(exchange, loop, port, frame_ns):
+    """The timers of a capture's clock that are due by the time of its next frame, each at its own time. Returns how
+    many."""
+    scalars = loop.scalars
+    for timers in range(TIMERS_A_FRAME_MAX):
+        due_ns = max(next_due_ns(exchange), exchange.tables.clock[LAST_SEQUENCED_NS], scalars[TIMER_DUE_NS])
+        if due_ns > frame_ns:
+            return timers
+        if timers == TIMERS_A_FRAME_MAX - 1:
+            due_ns = frame_ns
+        scalars[TIMER_DUE_NS] = due_ns + TIMER_INTERVAL_NS
+        tick(exchange, port, due_ns)
+    return TIMERS_A_FRAME_MAX
+
+
+@kernel
+def _measure(exchange, frames, start_ns, sent_ns, receive_offset_ns):
+    """Count the turn that took `exchange.rx[:frames]`, and for each of them the time until everything was sent."""
+    for i in range(frames):
+        clock = np.int64(exchange.rx[i]["flags"]) & PKT_CLOCK_MASK
+        received_ns = start_ns
+        if clock == PKT_CLOCK_REALTIME:
+            received_ns = np.int64(exchange.rx[i]["ts_ns"])
+        elif clock == PKT_CLOCK_MONOTONIC:
+            received_ns = np.int64(exchange.rx[i]["ts_ns"]) + receive_offset_ns
+        count_span(exchange.stages, exchange.stages.whole, sent_ns - received_ns)
+    turn_ns = sent_ns - start_ns
     record(exchange.turn_latency, turn_ns)
     exchange.tables.counters[counters.BUSY_TURNS] += 1
     if turn_ns > exchange.tables.counters[counters.CYCLE_NS_MAX]:
@@ -187,12 +257,26 @@ def _take_commands(exchange, loop, port, now_ns):
         scalars[COMMANDS_TAKEN] += 1
         if kind == CONTROL_STOP:
             return True
-        known = value in (TRADING_STATUS_OPEN, TRADING_STATUS_CLOSED)
-        if kind == CONTROL_TRADING_STATUS and known and argument < loop.opening_status.size:
+        if kind == CONTROL_PHASE and is_phase(value) and argument < loop.opening_phases.size:
             begin_turn(exchange, now_ns)
-            set_trading_status(exchange, port, argument, value, now_ns)
+            set_phase(exchange, port, argument, value, now_ns)
             drain(exchange, port)
     return False
+
+
+@kernel
+def is_phase(value):
+    """Whether `value` is a PHASE_* that can be asked for."""
+    return value in (
+        PHASE_PRE_OPEN,
+        PHASE_CONTINUOUS,
+        PHASE_HALT,
+        PHASE_VOLATILITY_AUCTION,
+        PHASE_CLOSED,
+        PHASE_FREEZE,
+        PHASE_OPENING_AUCTION,
+        PHASE_CLOSING_AUCTION,
+    )
 
 
 @kernel

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from appliance.book.match import apply, is_pending, resume
+from appliance.book.match import apply, is_pending, prefetch_request, resume
 from appliance.publisher import level3, multicast, packet, store
-from appliance.report import datagram, reports
+from appliance.report import datagram, refusals, reports
 from appliance.risk.check import check
 from appliance.sequencer import inputs, journal
 from appliance.session import decode, numbers, peer, receive
+from appliance.stage_clock import begin_stages, count_span, stamp
 from appliance.state import FEED_SLOT, FREE, NOW_NS, OUTBOX_USED, OWNER_FEED, TURN
 from appliance.transmit import send_all
 from native import counters
@@ -22,9 +23,10 @@ from native.layout import (
     COMMAND_FIRST_OF_BURST,
     KIND_CONTEXT,
     KIND_NEW_ORDER,
-    KIND_REPLACE,
+    KIND_OF_THE_BOOK_MAX,
+    KIND_PHASE,
     KIND_SESSION_PEER,
-    KIND_TRADING_STATUS,
+    KIND_TIMER,
     PKT_CLOCK_FILE,
     PKT_CLOCK_MASK,
     PKT_CLOCK_MONOTONIC,
@@ -35,6 +37,7 @@ from native.lowlevel import bytes_at
 from wire.net import udp4
 
 REPORT_TTL = 64
+_UNREAD = np.int64(0)
 
 
 @kernel
@@ -45,10 +48,12 @@ def turn(exchange, port, count, now_ns, receive_offset_ns):
     monotonic receive stamps into UTC.
     """
     begin_turn(exchange, now_ns)
+    begin_stages(exchange.stages, count)
     before = exchange.journal.scalars[journal.COMMITTED]
     for i in range(count):
         take_frame(exchange, port, exchange.rx[i], now_ns, receive_offset_ns)
     drain(exchange, port)
+    stamp(exchange.stages, exchange.stages.send)
     return exchange.journal.scalars[journal.COMMITTED] - before
 
 
@@ -75,6 +80,8 @@ def take_frame(exchange, port, packet_descriptor, now_ns, receive_offset_ns):
         receive_ns = stamp_ns
     elif clock == PKT_CLOCK_MONOTONIC:
         receive_ns = stamp_ns + receive_offset_ns
+    if clock in (PKT_CLOCK_REALTIME, PKT_CLOCK_MONOTONIC):
+        count_span(exchange.stages, exchange.stages.receive, now_ns - receive_ns)
 
     frame = bytes_at(np.int64(packet_descriptor["data"]), np.int64(packet_descriptor["len"]))
     tables.counters[counters.PACKETS_IN] += 1
@@ -102,7 +109,8 @@ def take_messages(exchange, port, frame, now_ns, receive_ns):
     """Sequence and decide every message behind the Context, by the rules of FIXP's idempotent flow.
 
     A message that cannot be read keeps its number: the next one that can is then beyond a gap, and NotApplied tells
-    the client which number was lost.
+    the client which number was lost. Each message is decoded before the one ahead of it is decided, so that what the
+    book will look up for it comes into the cache meanwhile.
     """
     tables = exchange.tables
     session = exchange.context[receive.SESSION]
@@ -112,13 +120,15 @@ def take_messages(exchange, port, frame, now_ns, receive_ns):
     if at == end:
         tables.counters[counters.HEARTBEATS_IN] += 1
         if number > tables.sessions[session]["expected_seq"]:
-            if not _has_room(exchange):
+            if not _has_room(exchange, 0):
                 tables.counters[counters.DROP_JOURNAL_FULL] += 1
                 return counters.DROP_JOURNAL_FULL
             _bind_if_moved(exchange, port, session, now_ns)
             inputs.fill_context(exchange.journal, session, number, receive_ns)
             decide(exchange, port, journal.commit(tables, exchange.journal, KIND_CONTEXT, now_ns))
         return 0
+    records = exchange.journal.records
+    kind = _UNREAD
     while at < end:
         after = decode.next_message(frame, at, end)
         if after < 0:
@@ -126,30 +136,54 @@ def take_messages(exchange, port, frame, now_ns, receive_ns):
             return -after
         if number < tables.sessions[session]["expected_seq"]:
             tables.counters[counters.DROP_DUPLICATE] += 1
-        elif not _has_room(exchange):
+        elif not _has_room(exchange, 0):
             tables.counters[counters.DROP_JOURNAL_FULL] += 1
             return counters.DROP_JOURNAL_FULL
         else:
             _bind_if_moved(exchange, port, session, now_ns)
             index = journal.next_index(exchange.journal)
-            kind = decode.decode(tables, frame, at, exchange.journal.records, index, session)
+            if kind == _UNREAD:
+                kind = _read_ahead(exchange, frame, at, index, session)
             if kind < 0:
                 tables.counters[-kind] += 1
+                kind = _UNREAD
             else:
-                exchange.journal.records[index]["session_seq"] = number
-                exchange.journal.records[index]["receive_time_ns"] = receive_ns
-                decide(exchange, port, journal.commit(tables, exchange.journal, kind, now_ns))
+                records[index]["session_seq"] = number
+                records[index]["receive_time_ns"] = receive_ns
+                journal.commit(tables, exchange.journal, kind, now_ns)
+                stamp(exchange.stages, exchange.stages.sequence)
+                kind = _UNREAD
+                has_next = after < end and journal.has_room(exchange.journal, 1)
+                if has_next and decode.next_message(frame, after, end) > 0:
+                    kind = _read_ahead(exchange, frame, after, index + 1, session)
+                decide(exchange, port, index)
+                stamp(exchange.stages, exchange.stages.match)
         number += 1
         at = after
     return 0
 
 
 @kernel
-def _has_room(exchange):
-    """Whether an input (and the SESSION_PEER that may go before it) can be written down and published whole."""
+def _read_ahead(exchange, frame, at, index, session):
+    """Decode the message at `at` into the record `index`, and have the book fetch what it will look up for it.
+    Returns what `decode` does."""
+    kind = decode.decode(exchange.tables, frame, at, exchange.journal.records, index, session)
+    if kind > 0:
+        exchange.journal.records[index]["kind"] = kind
+        prefetch_request(exchange.book, exchange.journal.records, index)
+    stamp(exchange.stages, exchange.stages.decode)
+    return kind
+
+
+@kernel
+def _has_room(exchange, instruments):
+    """Whether an input (and the SESSION_PEER that may go before it) can be written down and published whole, with the
+    phase and the auction of so many `instruments`."""
     open_orders = np.int64(exchange.book.state[0]["open_orders"])
     unsent_packets = exchange.outbox.scalars[OUTBOX_USED]  # at most: reports are among them
-    return journal.has_room(exchange.journal, 2) and store.has_room(exchange.feed, open_orders, unsent_packets)
+    return journal.has_room(exchange.journal, 2) and store.has_room(
+        exchange.feed, open_orders, instruments, unsent_packets
+    )
 
 
 @kernel
@@ -163,13 +197,32 @@ def _bind_if_moved(exchange, port, session, now_ns):
 
 
 @kernel
-def set_trading_status(exchange, port, instrument, status, now_ns):
-    """Sequence and publish a change of an instrument's trading status. Returns 0, or the DROP counter."""
-    if not _has_room(exchange):
+def set_phase(exchange, port, instrument, phase, now_ns):
+    """Sequence and carry out a change of an instrument's phase (PHASE_*). Returns 0, or the DROP counter."""
+    if not _has_room(exchange, 1):
         exchange.tables.counters[counters.DROP_JOURNAL_FULL] += 1
         return counters.DROP_JOURNAL_FULL
-    inputs.fill_trading_status(exchange.journal, instrument, status, now_ns)
-    decide(exchange, port, journal.commit(exchange.tables, exchange.journal, KIND_TRADING_STATUS, now_ns))
+    inputs.fill_phase(exchange.journal, instrument, phase, now_ns)
+    decide(exchange, port, journal.commit(exchange.tables, exchange.journal, KIND_PHASE, now_ns))
+    return 0
+
+
+@kernel
+def next_due_ns(exchange):
+    """When the book wants the next timer input; NEVER_NS: not at all."""
+    return np.int64(exchange.book.state[0]["next_due_ns"])
+
+
+@kernel
+def tick(exchange, port, now_ns):
+    """Sequence a timer input and carry out what is due: a turn of its own. Returns 0, or the DROP counter."""
+    begin_turn(exchange, now_ns)
+    if not _has_room(exchange, exchange.tables.instruments.size):
+        exchange.tables.counters[counters.DROP_JOURNAL_FULL] += 1
+        return counters.DROP_JOURNAL_FULL
+    inputs.fill_timer(exchange.journal, now_ns)
+    decide(exchange, port, journal.commit(exchange.tables, exchange.journal, KIND_TIMER, now_ns))
+    drain(exchange, port)
     return 0
 
 
@@ -181,8 +234,7 @@ def decide(exchange, port, index):
     """
     tables = exchange.tables
     outbox = exchange.outbox
-    records = exchange.journal.records
-    record = records[index]
+    record = exchange.journal.records[index]
     kind = np.int64(record["kind"])
     journal.adopt_time(tables, np.int64(record["time_ns"]))
     _make_room(exchange, port)
@@ -191,9 +243,10 @@ def decide(exchange, port, index):
         peer.bind(tables, exchange.journal.peers, index)
         return 0
     packet.begin_transaction(exchange.feed)
-    if kind == KIND_TRADING_STATUS:
-        tables.instruments[np.int64(record["instrument"])]["status"] = record["qty_lots"]
-        level3.publish_status(tables, outbox, exchange.feed, record)
+    if kind in (KIND_PHASE, KIND_TIMER):
+        if kind == KIND_TIMER:
+            tables.counters[counters.TIMERS] += 1
+        match(exchange, port, index)
         return packet.end_transaction(outbox, exchange.feed)
 
     session = np.int64(record["session"])
@@ -204,13 +257,13 @@ def decide(exchange, port, index):
     else:
         lost = numbers.advance(tables, session, number)
     if lost > 0:
-        reports.not_applied(tables, outbox, session, first_lost, lost)
+        refusals.not_applied(tables, outbox, session, first_lost, lost)
     if kind == KIND_NEW_ORDER:
         tables.counters[counters.NEW_ORDERS] += 1
-    if kind <= KIND_REPLACE:
-        reason = check(tables, record, exchange.limit)
+    if kind <= KIND_OF_THE_BOOK_MAX:
+        reason = check(tables, record)
         if reason != 0:
-            reports.reject(tables, outbox, record, kind, reason, exchange.limit[0])
+            refusals.reject(tables, outbox, record, reason, np.int64(0))
         else:
             match(exchange, port, index)
     return packet.end_transaction(outbox, exchange.feed)
@@ -218,19 +271,32 @@ def decide(exchange, port, index):
 
 @kernel
 def match(exchange, port, index):
-    """Book, reports, market data; again while the book has more to say than one buffer of events holds."""
+    """Book, reports, market data; again while the book has more to do or to say than fits into one step."""
     records = exchange.journal.records
     count = apply(exchange.book, records, index, exchange.events, 0)
-    while count > 0:
-        for at in range(count):
-            reports.report(exchange.tables, exchange.outbox, records, index, exchange.events, at)
-        level3.publish(exchange.tables, exchange.outbox, exchange.feed, records, index, exchange.events, count)
+    assert count >= 0
+    while True:
+        if count > 0:
+            _tell(exchange, index, count)
         if not is_pending(exchange.book):
             break
         _make_room(exchange, port)
         count = resume(exchange.book, exchange.events, 0)
+        assert count >= 0
     exchange.tables.counters[counters.OPEN_ORDERS] = np.int64(exchange.book.state[0]["open_orders"])
     return 0
+
+
+@kernel
+def _tell(exchange, index, count):
+    """Reports and market data of `exchange.events[:count]`, caused by the input `index`."""
+    tables = exchange.tables
+    records = exchange.journal.records
+    for at in range(count):
+        reports.report(tables, exchange.outbox, records, index, exchange.events, at, count)
+    return level3.publish(
+        tables, exchange.outbox, exchange.feed, exchange.book.instruments, records, index, exchange.events, count
+    )
 
 
 @kernel

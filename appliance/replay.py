@@ -17,7 +17,7 @@ import numpy as np
 
 from appliance.config import Config
 from appliance.exchange import Exchange, allocate, schema_digest, whole_state_hash
-from appliance.loop import RUN_END_OF_INPUT, RUN_TURNS_DONE, LoopState, allocate_loop, run
+from appliance.loop import PHASE_BY_SCHEDULE, RUN_END_OF_INPUT, RUN_TURNS_DONE, LoopState, allocate_loop, run
 from appliance.pipeline import drain, replay_records
 from appliance.publisher.store import BYTES_A_MESSAGE_MAX
 from appliance.sequencer.journal import RECORD_BYTES, count_whole, map_journal
@@ -27,8 +27,8 @@ from native.layout import (
     JOURNAL_FORMAT_VERSION,
     JOURNAL_HEADER,
     JOURNAL_MAGIC,
-    TRADING_STATUS_CLOSED,
-    TRADING_STATUS_OPEN,
+    PHASE_CLOSED,
+    PHASE_CONTINUOUS,
 )
 from native.limits import JOURNAL_HEADER_BYTES
 from native.ports import Port, PortConfig, PortError, open_port
@@ -74,6 +74,12 @@ class ReplayResult:
     replaces_to_nothing: int
     replaces_rejected: int
     ioc_canceled: int
+    mass_cancels: int
+    orders_mass_canceled: int
+    orders_expired: int
+    venue_canceled: int
+    auction_trades: int
+    timers: int
     open_orders: int
     sequenced_inputs: int
     gaps: int
@@ -89,11 +95,10 @@ class ReplayResult:
         return asdict(self)
 
 
-def opening_status(config: Config) -> np.ndarray:
-    """int64[instruments]: the trading status of each when the day opens."""
-    return np.array(
-        [TRADING_STATUS_OPEN if i.status == "open" else TRADING_STATUS_CLOSED for i in config.instruments], np.int64
-    )
+def opening_phases(config: Config) -> np.ndarray:
+    """int64[instruments]: the phase of each when the day opens, PHASE_BY_SCHEDULE where it has a schedule."""
+    statuses = {"open": PHASE_CONTINUOUS, "closed": PHASE_CLOSED}
+    return np.array([PHASE_BY_SCHEDULE if i.schedule else statuses[i.status] for i in config.instruments], np.int64)
 
 
 def is_journal(path: Path) -> bool:
@@ -119,7 +124,7 @@ def replay_capture(
     """
     config = sized_for(config, path)
     exchange = allocate(config, local_mac=LOCAL_MAC)
-    loop = allocate_loop(opening_status(config), file_clock=True)
+    loop = allocate_loop(opening_phases(config), file_clock=True)
     try:
         port = open_port(
             PortConfig(
@@ -235,7 +240,7 @@ def load_journal(path: Path, config: Config) -> tuple[np.ndarray, int]:
     committed = int(header["committed_records"])
     if committed > journal.records.size:
         raise ReplayError(f"{path}: names {committed} records but holds {journal.records.size}")
-    whole = int(count_whole(journal.records, 0, committed, 0))
+    whole = int(count_whole(journal.records, 0, committed, int(header["epoch"])))
     if whole < committed:
         raise ReplayError(f"{path}: record {whole + 1} of {committed} is damaged (CRC32C, number or chain)")
     return data, committed
@@ -278,7 +283,8 @@ def sized_for(config: Config, path: Path) -> Config:
     except OSError as error:
         raise ReplayError(f"{path}: cannot be read: {error.strerror}") from None
     messages = size_bytes // MESSAGE_BYTES_MIN
-    records = messages + 2 * len(config.instruments) + 2 * len(config.sessions) + 1024
+    # a timer between two messages is the most that time adds, but for schedules over days
+    records = 2 * messages + 2 * len(config.instruments) + 2 * len(config.sessions) + 1024
     reserve_bytes = min(messages, config.limits.orders) * 2 * BYTES_A_MESSAGE_MAX  # what `store.has_room` keeps free
     store_mib = (size_bytes * FEED_BYTES_A_CAPTURE_BYTE + reserve_bytes >> 20) + FEED_MIB_MIN
     return config.model_copy(
@@ -318,6 +324,12 @@ def _result(name: str, exchange: Exchange, seconds: float) -> ReplayResult:
         replaces_to_nothing=value(counters.REPLACES_TO_NOTHING),
         replaces_rejected=value(counters.REPLACES_REJECTED),
         ioc_canceled=value(counters.IOC_CANCELED),
+        mass_cancels=value(counters.MASS_CANCELS),
+        orders_mass_canceled=value(counters.ORDERS_MASS_CANCELED),
+        orders_expired=value(counters.ORDERS_EXPIRED),
+        venue_canceled=value(counters.VENUE_CANCELED),
+        auction_trades=value(counters.AUCTION_TRADES),
+        timers=value(counters.TIMERS),
         open_orders=int(exchange.book.state[0]["open_orders"]),
         sequenced_inputs=value(counters.SEQUENCED_INPUTS),
         gaps=value(counters.GAPS),

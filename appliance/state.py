@@ -11,7 +11,7 @@ import numpy as np
 from appliance.config import Config
 from native.arrays import Arrays
 from native.jit import kernel
-from native.layout import INSTRUMENT, SESSION, TRADING_STATUS_CLOSED
+from native.layout import INSTRUMENT, SESSION
 from native.limits import FRAME_BYTES_MAX, OUTBOX_SLOTS_MAX
 
 FREE = -1
@@ -78,6 +78,9 @@ OUTBOX_SCALARS_COUNT = 2
 
 OWNER_FEED = -2
 
+PRICE_TICKS_HIGHEST = (1 << 63) - 1
+PRICE_TICKS_LOWEST = -(1 << 63)
+
 
 def allocate_tables(config: Config, counters: np.ndarray) -> Tables:
     """Tables for `config`; `counters` is the int64 array that the world may read."""
@@ -96,11 +99,7 @@ def allocate_tables(config: Config, counters: np.ndarray) -> Tables:
     for index, item in enumerate(config.instruments):
         row = instruments[index]
         row["tick_nanos"] = item.tick_nanos
-        row["price_ticks_min"] = item.price_ticks_min
-        row["price_ticks_max"] = item.price_ticks_max
-        row["qty_lots_max"] = item.qty_lots_max
         row["security_id"] = item.security_id
-        row["status"] = TRADING_STATUS_CLOSED  # until the day's first inputs open it
         _insert(security_slots, int(hash_security(np.int64(item.security_id))), index)
     clock = np.zeros(CLOCK_COUNT, np.int64)
     clock[TRADING_SESSION_DATE] = config.trading_session_date
@@ -184,6 +183,17 @@ def find_instrument(tables, security_id):
             return index
         at = (at + 1) & mask
     return FREE
+
+
+@kernel
+def price_nanos(tables, instrument, price_ticks):
+    """A price as it stands on the wire. Market orders in an auction rest at the ends of the range of ticks: at the ends
+    of the wire's, too (below: its least value but one; the least is the null)."""
+    if price_ticks == PRICE_TICKS_HIGHEST:
+        return np.int64(PRICE_TICKS_HIGHEST)
+    if price_ticks == PRICE_TICKS_LOWEST:
+        return np.int64(-PRICE_TICKS_HIGHEST)
+    return np.int64(price_ticks) * np.int64(tables.instruments[instrument]["tick_nanos"])
 
 
 @kernel

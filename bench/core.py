@@ -1,107 +1,288 @@
 """Messages a second through the book alone: one thread, reports written for every message, checked before timed.
 
-Each flow is first run through the naive twin of the book (a prefix of it) and demanded equal, event for event; then
-through a fresh book, whole, with the clock on from the moment the book is full.
+Each flow is first run through the naive twin (a prefix of it), event for event; then whole, once by `apply` and once by
+`apply_batch`, and the hash of all events must be the same. Only then is it timed, on a fresh book each time, the flows
+in turn, `--repeats` times over; medians are told.
+
+What is timed: `apply_batch` over commands that lie in cache, as the stage before leaves them there (pieces of RING
+commands are copied into a ring, off the clock), its events written to a buffer of EVENTS_ROOM. `streamed`: the same over
+the whole flow where it lies in memory, in CPU time of the thread; so 128 bytes a message come from DRAM, too.
+
+ns a message (p50 to max) come from a run of its own, with a reading of the time stamp counter before and after each
+message; their cost, the median of readings with nothing between them, is subtracted. Such a reading does not wait for
+earlier instructions, so a short message may be charged for the one before it.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import resource
+import statistics
 import time
 from typing import Any
 
 import numpy as np
+from numba import types
 
 from appliance.book.check import check_book
-from appliance.book.match import PREFETCH_AHEAD, apply, is_pending, prefetch_request, resume
+from appliance.book.match import (
+    LOOK_AHEAD,
+    apply,
+    apply_batch,
+    do_request,
+    is_pending,
+    look_ahead,
+    resume,
+)
 from appliance.book.state import Book, allocate_book
-from bench.flows import SCENARIOS, make_flow
+from appliance.histogram import max_ns, new_histogram, percentiles_ns
+from appliance.latency import record
+from bench.flows import FRIENDLY_FLOWS, GROWTH_FLOWS, HEADLINE_FLOWS, SCENARIOS, make_flow
 from bench.host import report
+from bench.instructions import instructions_a_message
 from native.jit import kernel
-from native.layout import EVENT, EVENT_CANCELED, EVENT_REJECTED, EVENT_TRADE
+from native.layout import COMMAND, EVENT
+from native.lowlevel import read_cycles, load_word
 from tests.naive.twins import Twins
 
-EVENTS_ROOM = 4096
+RING = 1024
+EVENTS_ROOM = 256
 ORDERS_MAX = 1 << 17
 LEVELS_MAX = 1 << 16
+GROWTH_ORDERS_MAX = 1 << 20
+GROWTH_LEVELS_MAX = 1 << 18
+EVENT_WORDS = EVENT.itemsize // 8
+COMMAND_WORDS = COMMAND.itemsize // 8
+FNV_PRIME = 1099511628211
+MEMORY_GOAL_BYTES = 1 << 30
+
+
+_clock_gettime = types.ExternalFunction("clock_gettime", types.int32(types.int64, types.int64))
 
 
 @kernel
-def run(book: Book, commands: Any, first: int, last: int, events: Any, kinds: Any) -> int:
-    """Apply commands[first:last], overwriting `events`; counts the kinds of last events. Returns the events."""
-    total = 0
-    for index in range(first, last):
-        if index + PREFETCH_AHEAD < last:
-            prefetch_request(book, commands, index + PREFETCH_AHEAD)
-        count = apply(book, commands, index, events, 0)
+def thread_cpu_ns(clock: Any) -> int:
+    """CPU time that this thread has had. clock: (2,) int64, room for a timespec."""
+    _clock_gettime(time.CLOCK_THREAD_CPUTIME_ID, clock.ctypes.data)
+    return clock[0] * 1_000_000_000 + clock[1]
+
+
+@kernel
+def run(book: Book, commands: Any, first: int, last: int, events: Any, progress: Any) -> int:
+    """Apply commands[first:last], overwriting `events`. Returns how many events were told, or a code."""
+    total = np.int64(0)
+    index = np.int64(first)
+    while index < last or is_pending(book):
+        count = np.int64(apply_batch(book, commands, index, last, events, progress))
         if count < 0:
             return count
         total += count
-        while is_pending(book):
-            count = resume(book, events, 0)
-            total += count
-        kinds[events[count - 1]["kind"]] += 1
+        index = np.int64(progress[0])
     return total
 
 
-def measure(name: str, messages: int, seed: int, validated: int, repeats: int) -> dict[str, Any]:
-    scenario = SCENARIOS[name]
-    commands, before = make_flow(scenario, messages, seed)
-    twins = Twins(scenario.instruments, ORDERS_MAX, LEVELS_MAX)
-    twins.apply(commands[:validated])
-    twins.compare_books()
-    best_ns = best_cpu_ns = 1 << 62
-    events = np.zeros(EVENTS_ROOM, dtype=EVENT)
-    for _ in range(repeats):
-        kinds = np.zeros(16, dtype=np.int64)
-        book = allocate_book(scenario.instruments, ORDERS_MAX, LEVELS_MAX)
-        run(book, commands, 0, before, events, kinds)
-        kinds[:] = 0
-        resting = int(book.state[0]["open_orders"])
-        started_cpu, started = time.thread_time_ns(), time.perf_counter_ns()
-        told = run(book, commands, before, commands.size, events, kinds)
-        elapsed, elapsed_cpu = time.perf_counter_ns() - started, time.thread_time_ns() - started_cpu
-        assert told > 0
-        best_ns, best_cpu_ns = min(best_ns, elapsed), min(best_cpu_ns, elapsed_cpu)
-    faults = check_book(book)
-    assert not faults, faults[:3]
-    return {
-        "flow": name,
-        "messages": messages,
-        "ns_a_message": round(best_ns / messages, 1),
-        "cpu_ns_a_message": round(best_cpu_ns / messages, 1),  # without the time that others had this core
-        "messages_a_second": round(messages * 1e9 / best_ns),
-        "events": told,
-        "filled_whole": int(kinds[EVENT_TRADE]),
-        "cancels": int(kinds[EVENT_CANCELED]),
-        "rejects": int(kinds[EVENT_REJECTED]),
-        "trades": int(book.state[0]["trades"]),
-        "resting_first": resting,
-        "resting_last": int(book.state[0]["open_orders"]),
-        "levels_last": int(book.state[0]["open_levels"]),
-    }
+@kernel
+def run_in_cache(book: Book, commands: Any, first: int, ring: Any, events: Any, progress: Any, clock: Any) -> int:
+    """`run` to the end by way of `ring`. Returns the CPU time of the thread that it took, ns, copying left out."""
+    taken_ns = np.int64(0)
+    for start in range(first, commands.size, ring.size):
+        count = min(ring.size, commands.size - start)
+        for i in range(count):
+            ring[i] = commands[start + i]
+        began_ns = thread_cpu_ns(clock)
+        run(book, ring, 0, count, events, progress)
+        taken_ns += thread_cpu_ns(clock) - began_ns
+    return taken_ns
+
+
+@kernel
+def run_stamped(book: Book, commands: Any, first: int, ring: Any, events: Any, ticks: Any, empty: int) -> int:
+    """`run_in_cache` with the ticks of each message in `ticks`; empty: only the readings. Returns 0."""
+    for start in range(first, commands.size, LOOK_AHEAD):
+        ahead = min(LOOK_AHEAD, commands.size - start)
+        for i in range(ahead):
+            ring[i] = commands[start + i]
+        if not empty:
+            look_ahead(book, ring, 0, ahead)
+        for i in range(ahead):
+            began = read_cycles()
+            if not empty:
+                do_request(book, ring, i, book.look_ahead[2 * i], events, 0)
+                while is_pending(book):
+                    resume(book, events, 0)
+            ticks[start - first + i] = read_cycles() - began
+    return 0
+
+
+@kernel
+def fill_histogram(histogram: Any, ticks: Any, subtracted: int, ns_a_thousand_ticks: int) -> int:
+    for i in range(ticks.size):
+        record(histogram, (np.int64(ticks[i]) - subtracted) * ns_a_thousand_ticks // 1000)
+    return 0
+
+
+@kernel
+def hash_of_events(book: Book, commands: Any, one_by_one: int, events: Any, progress: Any) -> int:
+    """A hash of all events of a flow, given one by one or in batches."""
+    hashed = np.int64(0)
+    index = np.int64(0)
+    while index < commands.size or is_pending(book):
+        if is_pending(book):
+            count = np.int64(resume(book, events, 0))
+        elif one_by_one:
+            count = np.int64(apply(book, commands, index, events, 0))
+            index += 1
+        else:
+            count = np.int64(apply_batch(book, commands, index, commands.size, events, progress))
+            index = np.int64(progress[0])
+        if count < 0:
+            return count
+        for at in range(count):
+            for word in range(EVENT_WORDS):
+                hashed = (hashed ^ load_word(events, at, word)) * FNV_PRIME
+                hashed ^= hashed >> 29
+    return hashed & 0x7FFFFFFFFFFFFFFF
+
+
+def ticks_a_second() -> float:
+    """Rate of the time stamp counter, against the monotonic clock over 50 ms."""
+    _ticks()  # compiled
+    began, ticks = time.perf_counter_ns(), _ticks()
+    while time.perf_counter_ns() - began < 50_000_000:
+        pass
+    ended, ticks_then = time.perf_counter_ns(), _ticks()
+    return (ticks_then - ticks) * 1e9 / (ended - began)
+
+
+@kernel
+def _ticks() -> int:
+    return read_cycles()
+
+
+class Flow:
+    """One flow: made, proved, timed."""
+
+    def __init__(self, name: str, messages: int, seed: int) -> None:
+        self.name = name
+        self.scenario = SCENARIOS[name]
+        self.commands, self.before = make_flow(self.scenario, messages, seed)
+        self.messages = self.commands.size - self.before
+        self.events = np.zeros(EVENTS_ROOM, dtype=EVENT)
+        self.ring = np.zeros(RING, dtype=COMMAND)
+        self.progress = np.zeros(1, dtype=np.int64)
+        self.clock = np.zeros(2, dtype=np.int64)
+        self.in_cache_ns: list[float] = []
+        self.streamed_cpu_ns: list[float] = []
+        self.page_faults = 0
+        self.facts: dict[str, Any] = {}
+
+    def new_book(self) -> Book:
+        if self.name in GROWTH_FLOWS:
+            return allocate_book(self.scenario.instruments, GROWTH_ORDERS_MAX, GROWTH_LEVELS_MAX)
+        return allocate_book(self.scenario.instruments, ORDERS_MAX, LEVELS_MAX)
+
+    def prove(self, validated: int) -> None:
+        """Events equal to the twin's over a prefix, and to each other's over the whole flow; the book whole at its end."""
+        twins = Twins(self.scenario.instruments, ORDERS_MAX, LEVELS_MAX, EVENTS_ROOM)
+        twins.apply(self.commands[:validated])
+        twins.compare_books()
+        hashes = set()
+        for one_by_one in (1, 0):
+            book = self.new_book()
+            hashes.add(int(hash_of_events(book, self.commands, one_by_one, self.events, self.progress)))
+        assert len(hashes) == 1, f"{self.name}: apply and apply_batch tell different events"
+        faults = check_book(book)
+        assert not faults, faults[:3]
+        self.facts["events_hash"] = f"{hashes.pop():016x}"
+
+    def time(self) -> None:
+        book = self.new_book()
+        run(book, self.commands, 0, self.before, self.events, self.progress)
+        faults = resource.getrusage(resource.RUSAGE_THREAD).ru_minflt
+        taken_ns = run_in_cache(book, self.commands, self.before, self.ring, self.events, self.progress, self.clock)
+        self.page_faults = resource.getrusage(resource.RUSAGE_THREAD).ru_minflt - faults
+        self.in_cache_ns.append(taken_ns / self.messages)
+        book = self.new_book()
+        run(book, self.commands, 0, self.before, self.events, self.progress)
+        self.facts["resting_first"] = int(book.state[0]["open_orders"])
+        began = time.thread_time_ns()
+        self.facts["events"] = int(
+            run(book, self.commands, self.before, self.commands.size, self.events, self.progress)
+        )
+        self.streamed_cpu_ns.append((time.thread_time_ns() - began) / self.messages)
+        self.facts |= {
+            "trades": int(book.state[0]["trades"]),
+            "resting_last": int(book.state[0]["open_orders"]),
+            "levels_last": int(book.state[0]["open_levels"]),
+            "book_bytes": sum(int(array.nbytes) for array in book),
+        }
+
+    def stamp(self, ticks_a_s: float) -> dict[str, float]:
+        """Percentiles of ns a message."""
+        ticks = np.ones(self.messages, dtype=np.int64)
+        book = self.new_book()
+        run(book, self.commands, 0, self.before, self.events, self.progress)
+        run_stamped(book, self.commands, self.before, self.ring, self.events, ticks, 1)
+        empty = int(np.median(ticks))
+        run_stamped(book, self.commands, self.before, self.ring, self.events, ticks, 0)
+        histogram = new_histogram()
+        fill_histogram(histogram, ticks, empty, round(1e12 / ticks_a_s))
+        p50, p99, p99_9 = percentiles_ns(histogram, (500_000, 990_000, 999_000))
+        return {
+            "ns_p50": p50,
+            "ns_p99": p99,
+            "ns_p99_9": p99_9,
+            "ns_max": max_ns(histogram),
+            "ns_subtracted": round(empty * 1e9 / ticks_a_s, 1),
+        }
+
+    def row(self) -> dict[str, Any]:
+        in_cache_ns = statistics.median(self.in_cache_ns)
+        return {
+            "flow": self.name,
+            "messages": self.messages,
+            "ns_a_message": round(in_cache_ns, 1),
+            "ns_a_message_best": round(min(self.in_cache_ns), 1),
+            "messages_a_second": round(1e9 / in_cache_ns),
+            "streamed_cpu_ns_a_message": round(statistics.median(self.streamed_cpu_ns), 1),
+            "page_faults": self.page_faults,
+        } | self.facts
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--messages", type=int, default=500_000)
-    parser.add_argument("--validated", type=int, default=40_000)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--messages", type=int, default=2_000_000)
+    parser.add_argument("--validated", type=int, default=40_000, help="messages that the naive twin runs, too")
+    parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--seed", type=int, default=26)
+    parser.add_argument("--instructions", type=int, default=100_000, help="messages under callgrind; 0: none")
     parser.add_argument("--json", action="store_true", help="one JSON object")
-    parser.add_argument("flows", nargs="*", default=list(SCENARIOS))
+    parser.add_argument("flows", nargs="*", default=[*HEADLINE_FLOWS, *FRIENDLY_FLOWS, *GROWTH_FLOWS])
     given = parser.parse_args()
-    results = []
-    for name in given.flows:
-        results.append(measure(name, given.messages, given.seed, given.validated, given.repeats))
+    flows = [Flow(name, given.messages, given.seed) for name in given.flows]
+    for flow in flows:
+        flow.prove(given.validated)
+    ticks_a_s = ticks_a_second()
+    for _ in range(given.repeats):
+        for flow in flows:
+            flow.time()
+    rows = []
+    for flow in flows:
+        rows.append(flow.row() | flow.stamp(ticks_a_s))
+        if given.instructions and flow.name not in GROWTH_FLOWS:
+            rows[-1] |= instructions_a_message(flow.new_book(), flow.commands, flow.before, given.instructions)
         if not given.json:
-            print(json.dumps(results[-1]), flush=True)
-    lowest = min(row["messages_a_second"] for row in results)
+            print(json.dumps(rows[-1]), flush=True)
+    by_name = {row["flow"]: row for row in rows}
+    headline = [by_name[name]["messages_a_second"] for name in HEADLINE_FLOWS if name in by_name]
+    lowest = min(headline or [row["messages_a_second"] for row in rows])
+    growth = [by_name[name]["ns_a_message"] for name in GROWTH_FLOWS if name in by_name]
+    facts = {"growth_of_cost": round(max(growth) / min(growth), 2)} if len(growth) > 1 else {}
     if given.json:
-        print(json.dumps(report("lowest of the flows", lowest, "messages/s", results, equal=True)))
-    else:
-        print(f"lowest of the flows: {lowest:,} messages/s")
+        print(json.dumps(report("lowest of the flows", lowest, "messages/s", rows, equal=True) | facts))
+        return
+    print(f"lowest of the flows: {lowest:,} messages/s {facts or ''}")
 
 
 if __name__ == "__main__":

@@ -31,22 +31,43 @@ ERROR_NOT_FOUND = _code(ERROR_SENTENCES, -8, "A file, interface or address does 
 ERROR_CLOSED = _code(ERROR_SENTENCES, -9, "The port is closed.")
 ERROR_END_OF_INPUT = _code(ERROR_SENTENCES, -10, "The capture has been read to its end.")
 
-# --- rejects: OrdRejReason (FIX tag 103) and CxlRejReason (FIX tag 102) ------------------------------------------
+# --- rejects: OrdRejReason (FIX 103), CxlRejReason (FIX 102), MassActionRejectReason (FIX 1376) ------------------
 
 REJECT_UNKNOWN_SYMBOL = _code(REJECT_SENTENCES, 1, "The SecurityID is not known here.")
 REJECT_EXCHANGE_CLOSED = _code(REJECT_SENTENCES, 2, "The instrument is not open for trading.")
 REJECT_EXCEEDS_LIMIT = _code(REJECT_SENTENCES, 3, "The order exceeds a limit.")
+REJECT_TOO_LATE = _code(REJECT_SENTENCES, 4, "It is too late for an at-open order.")
 REJECT_UNKNOWN_ORDER = _code(REJECT_SENTENCES, 5, "There is no such open order of this session.")
 REJECT_DUPLICATE_ORDER = _code(REJECT_SENTENCES, 6, "An open order of this session already has this ClOrdID.")
-REJECT_UNSUPPORTED_ORDER = _code(REJECT_SENTENCES, 11, "The OrdType, TimeInForce or ExecInst is not supported.")
-REJECT_INCORRECT_QUANTITY = _code(REJECT_SENTENCES, 13, "OrderQty is zero or above the limit.")
+REJECT_UNSUPPORTED_ORDER = _code(
+    REJECT_SENTENCES, 11, "This OrdType, TimeInForce, ExecInst and quantities do not go together here."
+)
+REJECT_INCORRECT_QUANTITY = _code(REJECT_SENTENCES, 13, "A quantity is zero, too large, or no multiple of the lot.")
 REJECT_UNKNOWN_ACCOUNT = _code(REJECT_SENTENCES, 15, "The account does not belong to this session.")
-REJECT_PRICE_OUT_OF_BAND = _code(REJECT_SENTENCES, 16, "The price is outside the limits of the instrument.")
-REJECT_INVALID_PRICE_INCREMENT = _code(REJECT_SENTENCES, 18, "The price is not a multiple of the tick.")
+REJECT_PRICE_OUT_OF_BAND = _code(REJECT_SENTENCES, 16, "A price is outside the limits of the instrument.")
+REJECT_INVALID_PRICE_INCREMENT = _code(REJECT_SENTENCES, 18, "A price is not a multiple of the tick.")
 REJECT_INVALID_SIDE = _code(REJECT_SENTENCES, 9001, "Side is not one that this venue knows.")
 REJECT_BOOK_FULL = _code(REJECT_SENTENCES, 9002, "The table of orders or price levels is full.")
 REJECT_ORDER_MISMATCH = _code(
     REJECT_SENTENCES, 9003, "The request names another instrument, side or OrderID than its order has."
+)
+REJECT_HALTED = _code(REJECT_SENTENCES, 9004, "The instrument is halted: only cancels are taken.")
+REJECT_NOT_IN_THIS_PHASE = _code(REJECT_SENTENCES, 9005, "An order of this kind is not taken before or in an auction.")
+REJECT_FROZEN = _code(REJECT_SENTENCES, 9006, "The auction is frozen: nothing is taken until it is held.")
+REJECT_WOULD_TRADE = _code(REJECT_SENTENCES, 9007, "A post-only order would trade at once.")
+REJECT_PRICE_MISSING = _code(REJECT_SENTENCES, 9008, "The OrdType needs a Price.")
+REJECT_STOP_PRICE_MISSING = _code(REJECT_SENTENCES, 9009, "The OrdType needs a StopPx.")
+REJECT_REDUCE_ONLY = _code(REJECT_SENTENCES, 9010, "A reduce-only order is larger than the position it could reduce.")
+REJECT_EXPIRE_TIME = _code(REJECT_SENTENCES, 9011, "ExpireTime is not in the future.")
+REJECT_MASS_ACTION_UNSUPPORTED = _code(
+    REJECT_SENTENCES,
+    9012,
+    "Of mass actions there is CancelOrders without Lockout, of scopes Instrument, All and Group, and AckStyle 0 to 2.",
+)
+REJECT_MASS_ACTION_INCOMPLETE = _code(
+    REJECT_SENTENCES,
+    9013,
+    "Scope Instrument and a price band need a SecurityID, Scope Group a CancelGroupID.",
 )
 
 # --- why an order changed without its client asking: ExecRestatementReason (FIX tag 378) -------------------------
@@ -59,6 +80,33 @@ RESTATEMENT_FOK_KILLED = _code(
     RESTATEMENT_SENTENCES, 9102, "A fill-or-kill order that could not be filled whole is cancelled."
 )
 RESTATEMENT_REPLACED_TO_NOTHING = _code(RESTATEMENT_SENTENCES, 9103, "A replace left nothing open.")
+RESTATEMENT_ICEBERG_REFRESH = _code(RESTATEMENT_SENTENCES, 9104, "The next part of an iceberg is displayed.")
+RESTATEMENT_STP_DECREMENT = _code(
+    RESTATEMENT_SENTENCES, 9105, "Self-trade prevention took the smaller of two quantities off both orders."
+)
+RESTATEMENT_SLIDE = _code(
+    RESTATEMENT_SENTENCES, 9106, "A post-only order was moved to the next price that does not trade."
+)
+RESTATEMENT_REDUCE_ONLY = _code(RESTATEMENT_SENTENCES, 9107, "There is not so much left to reduce.")
+RESTATEMENT_MARKET_REMAINDER = _code(
+    RESTATEMENT_SENTENCES, 9108, "What a market order could not fill within its protection is cancelled."
+)
+RESTATEMENT_NO_LIQUIDITY = _code(RESTATEMENT_SENTENCES, 9109, "There was nothing on the other side.")
+RESTATEMENT_MIN_QTY = _code(RESTATEMENT_SENTENCES, 9110, "MinQty could not be filled at once.")
+RESTATEMENT_VOLATILITY = _code(RESTATEMENT_SENTENCES, 9111, "Trading was interrupted before the rest could be filled.")
+RESTATEMENT_AUCTION_REMAINDER = _code(RESTATEMENT_SENTENCES, 9112, "The auction that the order was for is over.")
+RESTATEMENT_MARKET_TO_LIMIT = _code(
+    RESTATEMENT_SENTENCES, 9113, "What a market-to-limit order could not fill rests at the price of its fills."
+)
+RESTATEMENT_BOOK_FULL = _code(RESTATEMENT_SENTENCES, 9114, "The table of price levels had no room for the rest.")
+RESTATEMENT_EXPIRED = _code(RESTATEMENT_SENTENCES, 9115, "The order has come to the end of its time.")
+RESTATEMENT_TRIGGERED = _code(RESTATEMENT_SENTENCES, 9116, "The market touched the order's StopPx: it is active now.")
+RESTATEMENT_JOINED_AUCTION = _code(
+    RESTATEMENT_SENTENCES, 9117, "The auction that the order waited for has begun: it is in the book now."
+)
+RESTATEMENT_STP_RESTING = _code(RESTATEMENT_SENTENCES, 103, "Self-trade prevention cancelled the resting order.")
+RESTATEMENT_STP_AGGRESSOR = _code(RESTATEMENT_SENTENCES, 107, "Self-trade prevention cancelled the incoming order.")
+RESTATEMENT_MASS_ACTION = _code(RESTATEMENT_SENTENCES, 202, "A mass cancel took the order off.")
 
 
 def sentence_of_error(value: int) -> str:

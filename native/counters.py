@@ -77,13 +77,30 @@ REPLACES_REJECTED = _counter("replaces_rejected", "Replace requests rejected.")
 FILLS = _counter("fills", "Fills; each gives two execution reports.")
 SHARES_TRADED = _counter("shares_traded", "Lots traded.")
 IOC_CANCELED = _counter("ioc_canceled", "Orders whose rest was cancelled by their TimeInForce.")
-OPEN_ORDERS = _counter("open_orders", "Orders resting now.")
+ORDERS_EXPIRED = _counter("orders_expired", "Orders that came to the end of their time.")
+ORDERS_MASS_CANCELED = _counter("orders_mass_canceled", "Orders that mass cancels took off the book.")
+VENUE_CANCELED = _counter(
+    "venue_canceled", "Orders that the venue cancelled for another reason; their reports say which."
+)
+ORDERS_RESTATED = _counter(
+    "orders_restated", "Changes of orders by the venue: refreshed, moved, cut down, turned into limit."
+)
+ORDERS_TRIGGERED = _counter("orders_triggered", "Stop and if-touched orders that were triggered.")
+MASS_CANCELS = _counter("mass_cancels", "Mass cancels carried out.")
+MASS_CANCELS_REJECTED = _counter("mass_cancels_rejected", "Mass actions rejected.")
+PHASE_CHANGES = _counter("phase_changes", "Changes of phase of instruments.")
+AUCTION_TRADES = _counter("auction_trades", "Fills in auctions; they are among `fills`.")
+TIMERS = _counter("timers", "Timer inputs: what was due by the clock was carried out.")
+OPEN_ORDERS = _counter("open_orders", "Orders open now: resting, waiting for a trigger, parked for an auction.")
 
 # --- out ---------------------------------------------------------------------------------------------------------
 REPORTS_OUT = _counter("reports_out", "Application messages sent to sessions.")
 REPORT_PACKETS_OUT = _counter("report_packets_out", "Datagrams sent to sessions.")
 FEED_MESSAGES_OUT = _counter("feed_messages_out", "Market data messages published.")
 FEED_PACKETS_OUT = _counter("feed_packets_out", "Market data packets published.")
+FEED_PACKETS_UNSTORED = _counter(
+    "feed_packets_unstored", "Published packets for which the feed store had no room: they cannot be had again."
+)
 FEED_HEARTBEATS_OUT = _counter("feed_heartbeats_out", "Market data heartbeats sent.")
 
 COUNTERS_COUNT = len(COUNTERS)

@@ -32,6 +32,15 @@ INSTRUMENTS_MAX = 4096
 ORDERS_MAX = 1 << 20
 LEVELS_MAX = 1 << 18
 
+TICK_ROWS_MAX = 32
+"""Rows of a tick table (MiFID II's have 19)."""
+BREAKER_PARTS = 16
+"""Parts in which the window of a circuit breaker is kept."""
+ICEBERG_PARTS_MAX = 1024
+"""Most parts in which an iceberg may be displayed: OrderQty is at most so many times DisplayQty."""
+STEP_EVENTS_MAX = 4
+"""Most events that the book writes between two looks at the room that is left."""
+
 ORDER_SLOT_BITS = 24
 """Low bits of an OrderID that name the slot; the bits above count the slot's uses, so that an id never comes back."""
 
@@ -43,6 +52,7 @@ FEED_HEADER_BYTES = 4096
 CONTROL_SLOTS_MAX = 64
 CONTROL_COMMANDS_A_TURN_MAX = 2
 
+assert EVENTS_MAX >= STEP_EVENTS_MAX
 assert ORDERS_MAX <= 1 << ORDER_SLOT_BITS
 assert DATAGRAM_PAYLOAD_BYTES_MAX + 14 + 4 + 20 + 8 <= FRAME_BYTES_MAX
 assert OUTBOX_SLOTS_MAX > OUTBOX_SLOTS_A_STEP_MAX + 1

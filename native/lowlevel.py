@@ -199,6 +199,22 @@ if INTERPRETED:
         """Zero bits above the highest one bit; 64 for 0."""
         return 64 - (int(word) & 0xFFFFFFFFFFFFFFFF).bit_length()
 
+    def match16(buf: Any, at: int, byte: int) -> int:
+        """Which of the 16 bytes `buf[at:at + 16]` are the low byte of `byte`: bit i for byte i."""
+        start = int(at)
+        if start < 0 or start + 16 > buf.size:
+            raise IndexError("load of 16 bytes outside its buffer")
+        return sum(1 << i for i in range(16) if buf[start + i] == int(byte) & 0xFF)
+
+    def load_word(records: Any, at: int, word: int) -> int:
+        """The 8 bytes at `8 * word` of `records[at]` as an int64. Records are whole words long."""
+        words = records[at : int(at) + 1].view(np.int64)
+        return int(words[word])
+
+    def store_word(records: Any, at: int, word: int, value: int) -> None:
+        """Store the low 64 bits of `value` at `8 * word` of `records[at]`."""
+        records[at : int(at) + 1].view(np.uint64)[word] = int(value) & 0xFFFFFFFFFFFFFFFF
+
     def pause() -> None:
         """Tell the CPU that this is a spin loop."""
 
@@ -294,6 +310,60 @@ else:
             return builder.ctlz(bits, ir.Constant(ir.IntType(1), 0))
 
         return types.int64(word), codegen
+
+    @intrinsic
+    def match16(typing_context: Any, buf: Any, at: Any, byte: Any) -> Any:
+        """Which of the 16 bytes `buf[at:at + 16]` are the low byte of `byte`: bit i for byte i."""
+        if not _is_bytes(buf):
+            return None
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            offset = context.cast(builder, args[1], signature.args[1], types.int64)
+            place = _address(context, builder, signature.args[0], args[0], offset, 16, "load")
+            lanes = ir.VectorType(ir.IntType(8), 16)
+            i32 = ir.IntType(32)
+            there = builder.load(builder.bitcast(place, lanes.as_pointer()), align=1)
+            wanted = builder.trunc(context.cast(builder, args[2], signature.args[2], types.int64), ir.IntType(8))
+            first = builder.insert_element(ir.Constant(lanes, ir.Undefined), wanted, ir.Constant(i32, 0))
+            every = builder.shuffle_vector(first, first, ir.Constant(ir.VectorType(i32, 16), [0] * 16))
+            equal = builder.icmp_unsigned("==", there, every)
+            return builder.zext(builder.bitcast(equal, ir.IntType(16)), _I64)
+
+        return types.int64(buf, at, byte), codegen
+
+    def _word_place(context: Any, builder: Any, array_type: Any, array: Any, at: Any, word: Any) -> Any:
+        """Pointer to a word of a record; in the checked build an IndexError unless the record is there."""
+        view = context.make_array(array_type)(context, builder, value=array)
+        if CHECKED:
+            outside = builder.icmp_unsigned(">=", at, view.nitems)
+            with builder.if_then(outside, likely=False):
+                context.call_conv.return_user_exc(builder, IndexError, ("record outside its array",))
+        item_bytes = context.get_abi_sizeof(context.get_data_type(array_type.dtype))
+        offset = builder.add(builder.mul(at, ir.Constant(_I64, item_bytes)), builder.shl(word, ir.Constant(_I64, 3)))
+        start = builder.bitcast(view.data, ir.IntType(8).as_pointer())
+        return builder.bitcast(builder.gep(start, [offset]), _I64.as_pointer())
+
+    @intrinsic
+    def load_word(typing_context: Any, records: Any, at: Any, word: Any) -> Any:
+        """The 8 bytes at `8 * word` of `records[at]` as an int64. Records are whole words long."""
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            numbers = [context.cast(builder, args[i], signature.args[i], types.int64) for i in (1, 2)]
+            return builder.load(_word_place(context, builder, signature.args[0], args[0], *numbers), align=8)
+
+        return types.int64(records, at, word), codegen
+
+    @intrinsic
+    def store_word(typing_context: Any, records: Any, at: Any, word: Any, value: Any) -> Any:
+        """Store the low 64 bits of `value` at `8 * word` of `records[at]`."""
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            numbers = [context.cast(builder, args[i], signature.args[i], types.int64) for i in (1, 2, 3)]
+            place = _word_place(context, builder, signature.args[0], args[0], *numbers[:2])
+            builder.store(numbers[2], place, align=8)
+            return context.get_dummy_value()
+
+        return types.void(records, at, word, value), codegen
 
     @intrinsic
     def pause(typing_context: Any) -> Any:

@@ -17,8 +17,9 @@ from appliance.book.check import check_book
 from appliance.config import Config, demo_session_uuid, parse
 from appliance.control import engine_book_digest
 from appliance.exchange import Exchange, allocate
-from appliance.pipeline import begin_turn, drain, set_trading_status, turn
-from appliance.replay import LOCAL_MAC, opening_status
+from appliance.loop import allocate_loop, open_day
+from appliance.pipeline import begin_turn, drain, set_phase, tick, turn
+from appliance.replay import LOCAL_MAC, opening_phases
 from native import counters
 from native._native import lib
 from native.layout import PKT_CLOCK_FILE
@@ -51,6 +52,22 @@ def new(cl_ord_id: int, side: int = 1, qty: int = 1, ticks: int = 100, tif: str 
     """NewOrderShort: a DAY order in instrument 1 unless said otherwise; `more` by the schema's field names."""
     values = {"SecurityID": 1, "Account": 1, "Price": ticks * TICK, "OrderQty": qty, "Side": side} | more
     return ORDERS.encode("NewOrderShort", ClOrdID=cl_ord_id, TimeInForce=ord(tif), **values)
+
+
+def single(cl_ord_id: int, side: int = 1, qty: int = 1, ticks: int | None = 100, **more: Any) -> bytes:
+    """NewOrderSingle: a DAY limit order in instrument 1 unless said otherwise; OrdType and TimeInForce by letter."""
+    values = {
+        "SecurityID": 1, "Account": 1, "Price": None if ticks is None else ticks * TICK, "OrderQty": qty, "Side": side,
+        "OrdType": "2", "TimeInForce": "0",
+    } | more  # fmt: skip
+    letters = {name: ord(values[name]) for name in ("OrdType", "TimeInForce") if isinstance(values[name], str)}
+    return ORDERS.encode("NewOrderSingle", ClOrdID=cl_ord_id, **values | letters)
+
+
+def mass_cancel(cl_ord_id: int, scope: int = 7, **more: Any) -> bytes:
+    """OrderMassActionRequest that cancels; all orders of the session unless said otherwise."""
+    values = {"MassActionType": 3, "MassActionScope": scope, "AckStyle": 2} | more
+    return ORDERS.encode("OrderMassActionRequest", ClOrdID=cl_ord_id, **values)
 
 
 def cancel(cl_ord_id: int, orig: int, side: int = 1, **more: int) -> bytes:
@@ -172,11 +189,20 @@ class VenueRig:
         self.port.close()
 
     def open_day(self) -> None:
-        """What the loop does first: the trading status of every instrument."""
+        """What the loop does first: schedules begin, and every instrument gets its phase."""
+        open_day(self.exchange, allocate_loop(opening_phases(self.config)), self.port.handle, self.now_ns)
+        self.collect()
+
+    def set_phase(self, instrument: int, phase: int) -> None:
+        """As a control command does, now."""
         begin_turn(self.exchange, self.now_ns)
-        for index, status in enumerate(opening_status(self.config).tolist()):
-            set_trading_status(self.exchange, self.port.handle, index, status, self.now_ns)
+        set_phase(self.exchange, self.port.handle, instrument, phase, self.now_ns)
         drain(self.exchange, self.port.handle)
+        self.collect()
+
+    def tick(self) -> None:
+        """A timer input, now."""
+        tick(self.exchange, self.port.handle, self.now_ns)
         self.collect()
 
     def burst(self, frames: Sequence[bytes], *, flags: int = PKT_CLOCK_FILE, collect: bool = True) -> None:

@@ -1,7 +1,7 @@
 """Every invariant of a book, checked from the outside in plain Python: for simulation and tests, never in the loop.
 
 `check_book` takes time in proportion to the open orders and the pools. It returns sentences, so that a test says at
-once what broke.
+once what broke. `appliance/book/check_large.py` checks the same of a large book, with arrays.
 """
 
 from __future__ import annotations
@@ -11,13 +11,47 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from appliance.book.index import BUCKETS_PROBED_MAX, ENTRIES, PASSED_SHIFT, hash_of
+from appliance.book.index import ENTRIES, LINE_BYTES, LINES_PROBED_MAX, PASSED_OFFSET, SLOTS_OFFSET, hash_of
 from appliance.book.ladder import DIGIT_BITS, HEIGHTS_MAX, TOP_SHIFT, digit_of
-from appliance.book.queue import SIDE_BUY, SIDE_SELL, SIDE_SELL_SHORT, SIDE_SELL_SHORT_EXEMPT
-from appliance.book.rules import may_rest
-from appliance.book.state import BUCKET_WORDS, CHILDREN, Book
-from native.layout import LADDER_LEVEL_BIT, NO_INDEX, PENDING_NOTHING
+from appliance.book.queue import is_auction
+from appliance.book.state import CHILDREN, Book
+from appliance.book.words import (
+    AT_CLOSE,
+    DAY,
+    FOK,
+    GOOD_FOR_AUCTION,
+    GTC,
+    GTD,
+    HIDDEN,
+    IOC,
+    LIMIT,
+    MARKET,
+    REDUCE_ONLY,
+    has_trigger,
+    is_for_auctions_only,
+    is_known_side,
+    is_sell,
+    triggers_on_rise,
+)
+from native.layout import (
+    LADDER_LEVEL_BIT,
+    NEVER_NS,
+    NO_INDEX,
+    PENDING_CASCADE,
+    PENDING_COUNT,
+    PENDING_END,
+    PENDING_PHASE,
+    PENDING_SWEEP,
+    PHASE_CLOSING_AUCTION,
+    PHASE_CONTINUOUS,
+    PLACE_BOOK,
+    PLACE_PARKED,
+    PLACE_WAITING,
+    TRAIT_TERMS,
+)
 from native.limits import ORDER_SLOT_BITS
+
+PENDING_FLIGHT = PENDING_COUNT | PENDING_SWEEP | PENDING_END
 
 
 class _Faults(list[str]):
@@ -30,21 +64,37 @@ def check_book(book: Book) -> list[str]:
     """One sentence for each invariant that does not hold; an empty list for a sound book."""
     faults = _Faults()
     state = book.state[0]
+    count = book.instruments.size
     seen_slots: set[int] = set()
     seen_levels: set[int] = set()
     seen_nodes: set[int] = set()
-    in_flight = {int(state["pending_slot"])} if state["pending_stage"] != PENDING_NOTHING else set()
+    expiring: set[int] = set()
+    work = int(state["pending_work"])
+    in_flight = {int(state["flight_slot"])} if work & PENDING_FLIGHT else set()
     for side in range(book.sides.size):
+        if book.sides[side]["root"] == NO_INDEX and book.sides[side]["best"] == NO_INDEX:
+            faults.expect(book.sides[side]["levels"] == 0, f"Side {side} is empty and counts levels.")
+            faults.expect(book.sides[side]["orders"] == 0, f"Side {side} is empty and counts orders.")
+            continue
         levels = _check_ladder(book, side, seen_nodes, faults)
-        _check_side(book, side, levels, seen_slots, faults)
+        if side == 5 * count:
+            _check_side(book, side, levels, expiring, faults)
+        else:
+            _check_side(book, side, levels, seen_slots, faults)
         seen_levels.update(levels)
-    if not in_flight:
-        _check_not_crossed(book, faults)
     _check_pool(faults, "order", book.orders["next"], state["free_order"], seen_slots | in_flight, state["open_orders"])
     _check_pool(faults, "level", book.levels["head"], state["free_level"], seen_levels, state["open_levels"])
     _check_pool(faults, "node", book.nodes["parent"], state["free_node"], seen_nodes, state["open_nodes"])
+    _check_free_levels(book, seen_levels, faults)
     used = set(np.flatnonzero(book.orders["leaves_lots"]).tolist())
-    faults.expect(used == seen_slots | in_flight, "Slots with an open quantity are not the slots of the queues.")
+    emptied = {slot for slot in in_flight if book.orders[slot]["leaves_lots"] == 0}
+    faults.expect(
+        used == (seen_slots | in_flight) - emptied, "Slots with an open quantity are not those of the queues."
+    )
+    _check_expiring(book, expiring, seen_slots, faults)
+    _check_instruments(book, seen_slots, faults)
+    _check_positions(book, faults)
+    _check_due(book, faults)
     _check_counters(book, seen_slots, seen_slots | in_flight, faults)
     _check_index(book, seen_slots, faults)
     return faults
@@ -102,45 +152,218 @@ def _check_side(book: Book, side: int, levels: list[int], seen_slots: set[int], 
         faults.expect(best, f"Side {side}: the best level is not the first one.")
     else:
         faults.expect(record["best"] == NO_INDEX, f"Side {side} is empty and has a best level.")
-    orders = sum(_check_queue(book, side, level, seen_slots, faults) for level in levels)
+    if side == 5 * book.instruments.size:
+        orders = sum(_check_expiry_queue(book, level, seen_slots, faults) for level in levels)
+    else:
+        orders = sum(_check_level(book, side, level, seen_slots, faults) for level in levels)
     faults.expect(record["orders"] == orders, f"Side {side} counts {record['orders']} of {orders} orders.")
 
 
-def _check_queue(book: Book, side: int, level: int, seen_slots: set[int], faults: _Faults) -> int:
-    """One level: links both ways, sums, and what each of its orders must say. Returns the number of orders."""
-    record = book.levels[level]
-    slot, before, count, qty_lots, priority = int(record["head"]), NO_INDEX, 0, 0, 0
+def place_and_key(book: Book, slot: int) -> tuple[int, int, int]:
+    """Where an order belongs by its own terms: PLACE_*, place in `book.sides`, key of its level."""
+    order, terms, count = book.orders[slot], book.terms[slot], book.instruments.size
+    place = int(terms["place"]) if order["traits"] & TRAIT_TERMS else PLACE_BOOK
+    instrument, sells = int(order["instrument"]), int(is_sell(int(order["side"])))
+    if place == PLACE_WAITING:
+        rises = bool(triggers_on_rise(int(order["ord_type"]), int(order["side"])))
+        stop = int(terms["stop_price_ticks"])
+        return place, 2 * count + 2 * instrument + rises, stop if rises else ~stop
+    if place == PLACE_PARKED:
+        return place, 4 * count + instrument, int(order["time_in_force"] == AT_CLOSE)
+    price = int(order["price_ticks"])
+    return place, 2 * instrument + sells, price if sells else ~price
+
+
+def _check_level(book: Book, side: int, level: int, seen_slots: set[int], faults: _Faults) -> int:
+    """One level of orders: both queues, sums, and what each of its orders must say. Returns the number of orders."""
+    record, hidden = book.levels[level], book.level_hidden[level]
+    count, shown_lots, hidden_lots = _check_queue(book, side, level, False, seen_slots, faults)
+    if side < 2 * book.instruments.size:
+        more, also_shown, more_hidden = _check_queue(book, side, level, True, seen_slots, faults)
+        count, hidden_lots = count + more, hidden_lots + more_hidden
+        faults.expect(also_shown == 0, f"Level {level} displays orders that are hidden.")
+        summed = int(hidden["hidden_lots"])
+        faults.expect(summed == hidden_lots, f"Level {level} sums {summed} of {hidden_lots} hidden lots.")
+    faults.expect(count > 0, f"Level {level} is in the ladder without orders.")
+    faults.expect(record["orders"] == count, f"Level {level} counts {record['orders']} of {count} orders.")
+    faults.expect(record["qty_lots"] == shown_lots, f"Level {level} sums {record['qty_lots']} of {shown_lots} lots.")
+    return count
+
+
+def _check_queue(
+    book: Book, side: int, level: int, is_hidden: bool, seen_slots: set[int], faults: _Faults
+) -> tuple[int, int, int]:
+    """One queue: links both ways and its orders. Returns their number, what they display and what they do not."""
+    record = book.level_hidden[level] if is_hidden else book.levels[level]
+    key = int(book.levels[level]["key"])
+    slot, before, count, shown_lots, hidden_lots, priority = int(record["head"]), NO_INDEX, 0, 0, 0, 0
     while slot != NO_INDEX:
         if slot >= book.orders.size or slot in seen_slots:
             faults.append(f"Order {slot} stands in two places or is none.")
             break
         order = book.orders[slot]
+        if order["instrument"] >= book.instruments.size:
+            faults.append(f"Order {slot} is in an instrument that there is not.")
+            break
         seen_slots.add(slot)
-        is_sell = int(order["side"]) in (SIDE_SELL, SIDE_SELL_SHORT, SIDE_SELL_SHORT_EXEMPT)
-        price = int(order["price_ticks"])
-        faults.expect(is_sell or order["side"] == SIDE_BUY, f"Order {slot} has no known side.")
-        faults.expect(2 * int(order["instrument"]) + is_sell == side, f"Order {slot} rests on another side.")
-        faults.expect((price if is_sell else ~price) == record["key"], f"Order {slot} rests at another price.")
+        place, own_side, own_key = place_and_key(book, slot)
+        leaves_lots = int(order["leaves_lots"])
+        shown = _shown_lots(book, slot, place, faults)
+        faults.expect(is_known_side(int(order["side"])), f"Order {slot} has no known side.")
+        faults.expect(own_side == side, f"Order {slot} stands on another side.")
+        faults.expect(own_key == key, f"Order {slot} stands at another price.")
         faults.expect(order["level"] == level and order["prev"] == before, f"Order {slot} is linked wrongly.")
-        faults.expect(order["leaves_lots"] > 0, f"Order {slot} rests with nothing open.")
+        faults.expect(leaves_lots > 0, f"Order {slot} stands with nothing open.")
         faults.expect(int(order["priority"]) > priority, f"Order {slot} stands before an older one.")
-        faults.expect(may_rest(int(order["time_in_force"])), f"Order {slot} may not rest.")
+        hides = place == PLACE_BOOK and bool(order["traits"] & HIDDEN)
+        faults.expect(hides == is_hidden, f"Order {slot} stands in the wrong queue of its level.")
+        _check_terms(book, slot, place, faults)
         before, count = slot, count + 1
-        qty_lots += int(order["leaves_lots"])
+        shown_lots += shown
+        hidden_lots += leaves_lots - shown
         priority, slot = int(order["priority"]), int(order["next"])
-    faults.expect(count > 0, f"Level {level} is in the ladder without orders.")
     faults.expect(record["tail"] == before, f"Level {level} has another tail than its last order.")
-    faults.expect(record["orders"] == count, f"Level {level} counts {record['orders']} of {count} orders.")
-    faults.expect(record["qty_lots"] == qty_lots, f"Level {level} sums {record['qty_lots']} of {qty_lots} lots.")
+    return count, shown_lots, hidden_lots
+
+
+def _shown_lots(book: Book, slot: int, place: int, faults: _Faults) -> int:
+    order, terms = book.orders[slot], book.terms[slot]
+    traits, leaves_lots = int(order["traits"]), int(order["leaves_lots"])
+    if place != PLACE_BOOK or traits & HIDDEN:
+        return 0
+    if traits & TRAIT_TERMS and terms["display_qty_lots"]:
+        shown = int(terms["displayed_lots"])
+        faults.expect(0 < shown <= leaves_lots, f"Order {slot} displays {shown} of {leaves_lots} lots.")
+        faults.expect(shown <= terms["display_qty_lots"], f"Order {slot} displays more than its DisplayQty.")
+        return shown
+    return leaves_lots
+
+
+def _check_terms(book: Book, slot: int, place: int, faults: _Faults) -> None:
+    """Whether an order may stand where it stands."""
+    order, terms = book.orders[slot], book.terms[slot]
+    ord_type, time_in_force, traits = int(order["ord_type"]), int(order["time_in_force"]), int(order["traits"])
+    phase = int(book.instruments[int(order["instrument"])]["phase"])
+    faults.expect(time_in_force not in (IOC, FOK), f"Order {slot} may not rest.")
+    if not traits & TRAIT_TERMS:
+        plain = traits == 0 and ord_type == LIMIT and time_in_force in (DAY, GTC)
+        faults.expect(plain, f"Order {slot} is not plain and has no terms.")
+        return
+    if place == PLACE_WAITING:
+        faults.expect(has_trigger(ord_type), f"Order {slot} waits without a trigger.")
+    elif place == PLACE_PARKED:
+        parks = time_in_force in (GOOD_FOR_AUCTION, AT_CLOSE)
+        faults.expect(parks, f"Order {slot} is parked although it is for no auction.")
+    else:
+        faults.expect(place == PLACE_BOOK and not has_trigger(ord_type), f"Order {slot} rests with a trigger.")
+        if ord_type == MARKET:
+            extreme = -(1 << 63) if is_sell(int(order["side"])) else (1 << 63) - 1
+            faults.expect(order["price_ticks"] == extreme, f"Market order {slot} rests at another price.")
+        if phase == PHASE_CONTINUOUS and not book.state[0]["pending_work"]:
+            lasting = not is_for_auctions_only(ord_type, time_in_force)
+            faults.expect(lasting, f"Order {slot} is for auctions and rests in continuous trading.")
+    if time_in_force == GTD:
+        faults.expect(terms["expiry_level"] != NO_INDEX, f"Order {slot} never expires.")
+
+
+def _check_expiry_queue(book: Book, level: int, expiring: set[int], faults: _Faults) -> int:
+    """The queue of one ExpireTime. Returns the number of its orders."""
+    record = book.levels[level]
+    slot, before, count, order_id = int(record["head"]), NO_INDEX, 0, 0
+    while slot != NO_INDEX:
+        if slot >= book.orders.size or slot in expiring:
+            faults.append(f"Order {slot} expires twice or is none.")
+            break
+        expiring.add(slot)
+        order, terms = book.orders[slot], book.terms[slot]
+        faults.expect(terms["expire_time_ns"] == record["key"], f"Order {slot} expires at another time.")
+        linked = terms["expiry_level"] == level and terms["expiry_prev"] == before
+        faults.expect(linked, f"Order {slot} is linked wrongly among the expiries.")
+        faults.expect(order["time_in_force"] == GTD, f"Order {slot} expires and is no GTD order.")
+        faults.expect(int(order["order_id"]) > order_id, f"Order {slot} expires behind a newer one.")
+        order_id, before, count = int(order["order_id"]), slot, count + 1
+        slot = int(terms["expiry_next"])
+    faults.expect(count > 0 and record["orders"] == count, f"Expiry level {level} counts its orders wrongly.")
+    faults.expect(record["tail"] == before, f"Expiry level {level} has another tail than its last order.")
+    faults.expect(record["qty_lots"] == 0, f"Expiry level {level} sums lots.")
     return count
 
 
-def _check_not_crossed(book: Book, faults: _Faults) -> None:
-    for instrument in range(book.sides.size // 2):
-        buy, sell = book.sides[2 * instrument], book.sides[2 * instrument + 1]
-        if buy["best"] != NO_INDEX and sell["best"] != NO_INDEX:
-            apart = ~int(buy["best_key"]) < int(sell["best_key"])
-            faults.expect(apart, f"The book of instrument {instrument} is crossed.")
+def _check_expiring(book: Book, expiring: set[int], standing: set[int], faults: _Faults) -> None:
+    """Every GTD order that stands somewhere is among the expiries; nothing else but an order in flight is."""
+    lasting = {slot for slot in standing if book.orders[slot]["time_in_force"] == GTD}
+    faults.expect(lasting <= expiring, "A GTD order is missing among the expiries.")
+    in_flight = {int(book.state[0]["flight_slot"])} if book.state[0]["pending_work"] & PENDING_FLIGHT else set()
+    faults.expect(expiring <= lasting | in_flight, "The expiries know an order that is not open.")
+
+
+def _check_free_levels(book: Book, used: set[int], faults: _Faults) -> None:
+    for level in range(book.levels.size):
+        if level not in used:
+            hidden = book.level_hidden[level]
+            clean = hidden["hidden_lots"] == 0 and hidden["head"] == NO_INDEX and hidden["tail"] == NO_INDEX
+            faults.expect(clean, f"The free level {level} has hidden orders.")
+
+
+def _check_instruments(book: Book, standing: set[int], faults: _Faults) -> None:
+    """Counts, crossed books and touched prices of each instrument."""
+    size = book.instruments.size
+    waiting, reduce_only, auction_only = (np.zeros(size, np.int64) for _ in range(3))
+    for slot in standing:
+        order = book.orders[slot]
+        if order["instrument"] >= size:
+            continue
+        instrument = int(order["instrument"])
+        place = place_and_key(book, slot)[0]
+        waiting[instrument] += place == PLACE_WAITING
+        if place == PLACE_BOOK:
+            reduce_only[instrument] += bool(order["traits"] & REDUCE_ONLY)
+            auction_only[instrument] += bool(is_for_auctions_only(int(order["ord_type"]), int(order["time_in_force"])))
+    for name, counted in (
+        ("waiting_orders", waiting), ("reduce_only_orders", reduce_only), ("auction_only_orders", auction_only),
+    ):  # fmt: skip
+        faults.expect(np.array_equal(book.instruments[name], counted), f"An instrument counts its {name} wrongly.")
+    work = int(book.state[0]["pending_work"])
+    for instrument in range(size):
+        market = book.instruments[instrument]
+        busy = work & (PENDING_FLIGHT | PENDING_PHASE | PENDING_CASCADE) != 0
+        if market["phase"] == PHASE_CONTINUOUS and not busy:
+            buy, sell = book.sides[2 * instrument], book.sides[2 * instrument + 1]
+            if buy["best"] != NO_INDEX and sell["best"] != NO_INDEX:
+                apart = ~int(buy["best_key"]) < int(sell["best_key"])
+                faults.expect(apart, f"The book of instrument {instrument} is crossed.")
+            faults.expect(not market["is_touched"], f"Instrument {instrument} is touched and nothing triggers.")
+            faults.expect(not market["frozen"], f"Instrument {instrument} trades although it is frozen.")
+        faults.expect(
+            not market["frozen"] or is_auction(int(market["phase"])), "An instrument is frozen in no auction."
+        )
+        faults.expect(market["phase"] <= PHASE_CLOSING_AUCTION, f"Instrument {instrument} is in no known phase.")
+
+
+def _check_positions(book: Book, faults: _Faults) -> None:
+    """Every entry is found from its home; what is bought of an instrument is sold."""
+    entries = np.flatnonzero(book.positions["instrument"] != NO_INDEX)
+    faults.expect(book.state[0]["positions_used"] == entries.size, "The positions in use are counted wrongly.")
+    faults.expect(entries.size <= book.state[0]["positions_max"], "There are more positions than there may be.")
+    used = book.positions[entries]
+    pairs = set(zip(used["account"].tolist(), used["instrument"].tolist(), strict=True))
+    faults.expect(len(pairs) == entries.size, "A position stands twice.")
+    nets = np.zeros(book.instruments.size, np.int64)
+    np.add.at(nets, used["instrument"], used["net_lots"])
+    faults.expect(not nets.any(), "The positions of an instrument do not sum up to nothing.")
+
+
+def _check_due(book: Book, faults: _Faults) -> None:
+    """No timer is due before `next_due_ns`."""
+    state = book.state[0]
+    if state["pending_work"]:
+        return
+    side = book.sides[5 * book.instruments.size]
+    dues = [int(side["best_key"])] if side["best"] != NO_INDEX else []
+    for market in book.instruments:
+        dues += [int(market[name]) for name in ("phase_due_ns", "freeze_due_ns", "schedule_due_ns")]
+    earliest = min(dues, default=NEVER_NS)
+    faults.expect(state["next_due_ns"] <= earliest, "A timer is due before the next one of all.")
 
 
 def _check_pool(
@@ -170,32 +393,28 @@ def _check_counters(book: Book, resting: set[int], used: set[int], faults: _Faul
         faults.expect(taken, f"OrderID {order_id} was never given.")
 
 
-def _check_index(book: Book, resting: set[int], faults: _Faults) -> None:
-    """Each resting order has one entry, in reach of its home and counted on its way; there are no others."""
-    buckets = book.index.size // BUCKET_WORDS
-    passed = np.zeros(buckets, dtype=np.int64)
-    entered: list[int] = []
-    words = book.index.reshape(buckets, BUCKET_WORDS)
-    for bucket in np.flatnonzero(words[:, 0]).tolist():
-        control = int(words[bucket, 0])
-        for entry in range(ENTRIES):
-            tag = control >> (8 * entry) & 0xFF
-            if tag == 0:
-                continue
-            slot = int(words[bucket, 1 + entry // 2]) >> (32 * (entry % 2)) & 0xFFFFFFFF
-            entered.append(slot)
-            if slot not in resting:
-                faults.append(f"The index names slot {slot}, where no order rests.")
-                continue
-            order = book.orders[slot]
-            hashed = int(hash_of(int(order["session"]), order["cl_ord_id"]))
-            home = (hashed >> 8) % buckets
-            distance = (bucket - home) % buckets
-            faults.expect(tag == hashed & 0xFF, f"The index has slot {slot} under the wrong tag.")
-            faults.expect(distance < BUCKETS_PROBED_MAX, f"The index has slot {slot} out of reach.")
-            passed[(home + np.arange(distance)) % buckets] += 1
-    faults.expect(sorted(entered) == sorted(resting), "The index does not hold each resting order once.")
-    counted = (words[:, 0] >> np.uint64(PASSED_SHIFT)).astype(np.int64)
+def _check_index(book: Book, open_slots: set[int], faults: _Faults) -> None:
+    """Each open order that is not in flight has one entry, in reach of its home and counted on its way."""
+    lines = book.index.reshape(-1, LINE_BYTES)
+    slots = lines[:, SLOTS_OFFSET:].copy().view(np.uint32)
+    passed = np.zeros(len(lines), dtype=np.int64)
+    entered = []
+    for line, entry in zip(*np.nonzero(lines[:, :ENTRIES]), strict=True):
+        slot = int(slots[line, entry])
+        entered.append(slot)
+        if slot not in open_slots:
+            faults.append(f"The index names slot {slot}, where no order stands.")
+            continue
+        order = book.orders[slot]
+        hashed = int(hash_of(book, int(order["session"]), order["cl_ord_id"]))
+        faults.expect(int(lines[line, entry]) == hashed & 0xFF, f"The index has slot {slot} under the wrong tag.")
+        at = (hashed >> 8) % len(lines)
+        for _ in range(LINES_PROBED_MAX):
+            if at == line:
+                break
+            passed[at] += 1
+            at = (at + 1) % len(lines)
+        faults.expect(at == line, f"The index has slot {slot} out of reach.")
+    faults.expect(sorted(entered) == sorted(open_slots), "The index does not hold each open order once.")
+    counted = lines[:, PASSED_OFFSET:SLOTS_OFFSET].copy().view(np.uint32)[:, 0]
     faults.expect(np.array_equal(counted, passed), "The index counts passers-by that there are not.")
-    keys = {(int(book.orders[slot]["session"]), int(book.orders[slot]["cl_ord_id"])) for slot in resting}
-    faults.expect(len(keys) == len(resting), "Two resting orders of a session have the same ClOrdID.")

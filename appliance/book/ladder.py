@@ -24,6 +24,7 @@ HEIGHTS_MAX = 11
 TOP_SHIFT = 60
 SIGN_BIT = -(1 << 63)
 ONE = np.uint64(1)
+SIDE_STRIDE = 0x79B1
 
 
 @inner_kernel
@@ -38,7 +39,7 @@ def digit_of(key: int, shift: int) -> int:
     return ((key ^ SIGN_BIT) >> shift) & 63
 
 
-@inner_kernel
+@kernel
 def find_level(book: Book, side: int, key: int) -> int:
     """Index of the level with this key, or -1."""
     reference = np.int64(book.sides[side]["root"])
@@ -55,6 +56,31 @@ def find_level(book: Book, side: int, key: int) -> int:
             return -1
         reference = np.int64(book.children[reference * CHILDREN + digit])
     return -1
+
+
+@inner_kernel
+def place_of_key(book: Book, side: int, key: int) -> int:
+    """Place in `book.known_levels` that a level of this key would have: neighbouring prices lie together."""
+    mask = np.int64(book.known_levels.size - 1)
+    return ((key & mask) + side * SIDE_STRIDE) & mask
+
+
+@inner_kernel
+def level_of(book: Book, side: int, key: int) -> int:
+    """Index of the level with this key, or -1. Most often one look into `book.known_levels` finds it."""
+    known = np.int64(book.known_levels[np.uint64(place_of_key(book, side, key))])
+    level = known & NO_INDEX
+    if (known >> 32 == side + 1) & (np.int64(book.levels[np.uint64(level)]["key"]) == key):
+        return level
+    return np.int64(level_in_ladder(book, side, key))
+
+
+@kernel
+def level_in_ladder(book: Book, side: int, key: int) -> int:
+    level = find_level(book, side, key)
+    if level >= 0:
+        book.known_levels[place_of_key(book, side, key)] = np.uint64(((side + 1) << 32) | level)
+    return level
 
 
 @inner_kernel
@@ -104,7 +130,7 @@ def set_child(book: Book, side: int, parent: int, key: int, reference: int) -> N
         book.children[parent * CHILDREN + digit] = reference
 
 
-@inner_kernel
+@kernel
 def add_level(book: Book, side: int, key: int) -> int:
     """A new level without orders. The caller has seen that there is none with this key and that one is free."""
     level = np.int64(book.state[0]["free_level"])
@@ -153,14 +179,18 @@ def add_level(book: Book, side: int, key: int) -> int:
         reference = np.int64(book.children[reference * CHILDREN + digit])
     set_child(book, side, parent, key, own)
     book.levels[level]["parent"] = parent
+    book.known_levels[place_of_key(book, side, key)] = np.uint64(((side + 1) << 32) | level)
     return level
 
 
-@inner_kernel
+@kernel
 def drop_level(book: Book, side: int, level: int) -> int:
     """Give an empty level back; finds the new best level where it was the best. Returns the levels left."""
     key = np.int64(book.levels[level]["key"])
     node = np.int64(book.levels[level]["parent"])
+    place = place_of_key(book, side, key)
+    if np.int64(book.known_levels[place]) & NO_INDEX == level:
+        book.known_levels[place] = 0
     if node == NO_INDEX:
         book.sides[side]["root"] = NO_INDEX
         book.sides[side]["best"] = NO_INDEX

@@ -12,10 +12,20 @@ from typing import Any
 
 import click
 
-from appliance.cli.client_text import SIDES, TIMES_IN_FORCE, Price, report_json, report_line
+from appliance.cli.client_text import (
+    ORDER_TYPES,
+    SIDES,
+    STP_INSTRUCTIONS,
+    TIMES_IN_FORCE,
+    Price,
+    UtcTime,
+    report_json,
+    report_line,
+)
 from appliance.cli.settings import config_option
+from appliance.client.ledger import HIDDEN, POST_ONLY, POST_ONLY_SLIDE, REDUCE_ONLY, Request, State
 from appliance.client.memory import Memory, memory_path, remembered
-from appliance.client.session import ClientSession, Request, SessionError, State
+from appliance.client.session import ClientSession, SessionError
 from appliance.client.udp import UdpClient
 from appliance.config import Config
 
@@ -64,6 +74,7 @@ def command() -> None:
       pitwire client send --security-id 1 --side buy --qty 100 --price 10.005
       pitwire client replace --order 1 --qty 80 --price 10.006
       pitwire client cancel --order 1
+      pitwire client mass-cancel --security-id 1
       pitwire client watch --security-id 1
     """
 
@@ -210,22 +221,85 @@ _QTY = click.IntRange(min=0, max=(1 << 63) - 1)
 @click.option("--security-id", type=_SECURITY_ID, required=True, help="Number of the instrument.")
 @click.option("--side", type=click.Choice(list(SIDES)), required=True)
 @click.option("--qty", type=_QTY, required=True, help="Lots.")
-@click.option("--price", type=Price(), required=True, help="Limit, exact decimal text.")
+@click.option("--type", "ord_type", type=click.Choice(list(ORDER_TYPES)), default="limit", show_default=True)
+@click.option("--price", type=Price(), help="Limit, exact decimal text; for the types that have one.")
+@click.option("--stop-price", type=Price(), help="Trigger of the stop and if-touched types.")
 @click.option("--tif", type=click.Choice(list(TIMES_IN_FORCE)), default="day", show_default=True)
+@click.option("--expire", type=UtcTime(), help="End of a gtd order, as 2026-11-21T17:30:00 (UTC).")
+@click.option("--display-qty", type=_QTY, help="Lots that an iceberg shows.")
+@click.option("--min-qty", type=_QTY, help="Fewest lots to be filled at once, or the order is cancelled.")
+@click.option("--post-only", is_flag=True, help="Reject it where it would trade at once.")
+@click.option("--slide", is_flag=True, help="Post-only, but move it to the next price that does not trade.")
+@click.option("--reduce-only", is_flag=True, help="Only what makes the account's position smaller.")
+@click.option("--hidden", is_flag=True, help="Not on the market data feed.")
+@click.option("--stp-id", type=click.IntRange(1, (1 << 32) - 2), help="Orders of one number do not trade together.")
+@click.option("--stp", type=click.Choice(list(STP_INSTRUCTIONS)), help="Which of the two goes. [default: newest]")
+@click.option("--group", type=click.IntRange(1, (1 << 16) - 2), help="CancelGroupID, for mass-cancel.")
 @click.option("--cl-ord-id", type=click.IntRange(min=1), help="Else the last one used, plus 1.")
-def send(venue: Venue, security_id: int, side: str, qty: int, price: int, tif: str, cl_ord_id: int | None) -> None:
-    """Send one limit order and print the reports that answer it.
+def send(
+    venue: Venue,
+    security_id: int,
+    side: str,
+    qty: int,
+    ord_type: str,
+    price: int | None,
+    stop_price: int | None,
+    tif: str,
+    expire: int | None,
+    display_qty: int | None,
+    min_qty: int | None,
+    post_only: bool,
+    slide: bool,
+    reduce_only: bool,
+    hidden: bool,
+    stp_id: int | None,
+    stp: str | None,
+    group: int | None,
+    cl_ord_id: int | None,
+) -> None:
+    """Send one order and print the reports that answer it: a NewOrderShort where that says it all, else a
+    NewOrderSingle. What goes with what is the venue's to say (docs/MATCHING.md, section 3).
 
     \b
-    Example:
+    Examples:
       pitwire client send --security-id 1 --side sell --qty 50 --price 10.01 --tif ioc
+      pitwire client send --security-id 1 --side buy --qty 50 --type market
+      pitwire client send --security-id 1 --side sell --qty 50 --type stop-limit --stop-price 9.9 --price 9.85
+      pitwire client send --security-id 1 --side buy --qty 1000 --display-qty 100 --price 10 --tif gtd \\
+          --expire 2026-11-30T17:30:00
+      pitwire client send --security-id 1 --side buy --qty 20 --price 10 --tif auction
+      pitwire client send --security-id 1 --side buy --qty 20 --price 10 --stp-id 7 --stp decrement
     """
-    _exchange(
-        venue,
-        lambda session, _: session.new_order(
-            security_id, SIDES[side], price, qty, TIMES_IN_FORCE[tif], cl_ord_id=cl_ord_id
-        ),
-    )
+    exec_inst = POST_ONLY * post_only | POST_ONLY_SLIDE * slide | REDUCE_ONLY * reduce_only | HIDDEN * hidden
+    more = (stop_price, expire, display_qty, min_qty, stp_id, stp, group)
+    is_short = ord_type == "limit" and price is not None and all(value is None for value in more)
+    if stp is not None and stp_id is None:
+        raise click.UsageError("--stp needs --stp-id: the number that the two orders share.")
+
+    def ask(session: ClientSession, _: Memory) -> Request:
+        if is_short and price is not None:
+            time_in_force = TIMES_IN_FORCE[tif]
+            return session.new_order(security_id, SIDES[side], price, qty, time_in_force, exec_inst, cl_ord_id)
+        return session.new_order_single(
+            security_id,
+            SIDES[side],
+            qty,
+            ord_type=ORDER_TYPES[ord_type],
+            price_nanos=price,
+            stop_price_nanos=stop_price,
+            time_in_force=TIMES_IN_FORCE[tif],
+            expire_time_ns=expire,
+            display_lots=display_qty,
+            min_qty_lots=min_qty,
+            exec_inst=exec_inst,
+            self_match_prevention_id=stp_id,
+            stp_instruction=0 if stp_id is None else STP_INSTRUCTIONS[stp or "newest"],
+            cancel_group=group,
+            cl_ord_id=cl_ord_id,
+            sending_time_ns=time.time_ns(),
+        )
+
+    _exchange(venue, ask)
 
 
 @command.command("cancel")
@@ -251,18 +325,65 @@ def cancel(venue: Venue, order: int, security_id: int | None, side: str | None) 
 @_venue_options
 @click.option("--order", type=click.IntRange(min=1), required=True, help="ClOrdID of the order.")
 @click.option("--qty", type=_QTY, required=True, help="The new total, in lots; what is filled counts.")
-@click.option("--price", type=Price(), required=True, help="The new limit.")
+@click.option("--price", type=Price(), help="The new limit; else it stays.")
+@click.option("--stop-price", type=Price(), help="The new trigger; else it stays.")
+@click.option("--display-qty", type=_QTY, help="The new displayed quantity of an iceberg; else it stays.")
 @click.option("--security-id", type=_SECURITY_ID, help="Only for an order that was not sent from here.")
 @click.option("--side", type=click.Choice(list(SIDES)), help="Only for an order that was not sent from here.")
-def replace(venue: Venue, order: int, qty: int, price: int, security_id: int | None, side: str | None) -> None:
-    """Change price and quantity of one order; from then on it goes by the ClOrdID of this request.
+def replace(
+    venue: Venue,
+    order: int,
+    qty: int,
+    price: int | None,
+    stop_price: int | None,
+    display_qty: int | None,
+    security_id: int | None,
+    side: str | None,
+) -> None:
+    """Change prices and quantities of one order; from then on it goes by the ClOrdID of this request.
 
     \b
-    Example:
+    Examples:
       pitwire client replace --order 1 --qty 80 --price 10.006
+      pitwire client replace --order 7 --qty 80 --stop-price 9.95
     """
 
     def ask(session: ClientSession, memory: Memory) -> Request:
-        return session.replace(order, price, qty, *_side_and_instrument(memory, order, security_id, side))
+        known_id, known_side = _side_and_instrument(memory, order, security_id, side)
+        return session.replace(
+            order, price, qty, known_id, known_side, stop_price_nanos=stop_price, display_lots=display_qty
+        )
 
     _exchange(venue, ask)
+
+
+@command.command("mass-cancel")
+@_venue_options
+@click.option("--security-id", type=_SECURITY_ID, help="Only orders of this instrument.")
+@click.option("--side", type=click.Choice(list(SIDES)), help="Only orders of this side.")
+@click.option("--above", type=Price(), help="Only orders above this price; needs --security-id.")
+@click.option("--below", type=Price(), help="Only orders below this price; needs --security-id.")
+@click.option("--group", type=click.IntRange(1, (1 << 16) - 2), help="Only orders of this CancelGroupID.")
+def mass_cancel(
+    venue: Venue, security_id: int | None, side: str | None, above: int | None, below: int | None, group: int | None
+) -> None:
+    """Cancel all open orders of the session, or those that the options leave.
+
+    \b
+    Examples:
+      pitwire client mass-cancel
+      pitwire client mass-cancel --security-id 1 --side sell --above 10.5
+    """
+    if security_id is None and (above is not None or below is not None):
+        raise click.UsageError("--above and --below need --security-id: prices are those of one instrument.")
+    _exchange(
+        venue,
+        lambda session, _: session.mass_cancel(
+            security_id,
+            sending_time_ns=time.time_ns(),
+            side=None if side is None else SIDES[side],
+            above_nanos=above,
+            below_nanos=below,
+            cancel_group=group,
+        ),
+    )

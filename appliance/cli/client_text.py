@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import click
 
+from appliance.client import ledger
 from appliance.client.feed import FeedMessage
-from appliance.client.session import Report
+from appliance.client.ledger import Report
 from appliance.decode.item import price_text, utc_text
 from native.codes import REJECT_SENTENCES, RESTATEMENT_SENTENCES
 
 SIDES = {"buy": 1, "sell": 2}
-TIMES_IN_FORCE = {"day": ord("0"), "gtc": ord("1"), "ioc": ord("3"), "fok": ord("4")}
+TIMES_IN_FORCE = {
+    "day": ledger.DAY,
+    "gtc": ledger.GOOD_TILL_CANCEL,
+    "gtd": ledger.GOOD_TILL_DATE,
+    "ioc": ledger.IMMEDIATE_OR_CANCEL,
+    "fok": ledger.FILL_OR_KILL,
+    "at-open": ledger.AT_OPEN,
+    "at-close": ledger.AT_CLOSE,
+    "auction": ledger.GOOD_FOR_AUCTION,
+}
+ORDER_TYPES = {
+    "limit": ledger.LIMIT,
+    "market": ledger.MARKET,
+    "stop": ledger.STOP,
+    "stop-limit": ledger.STOP_LIMIT,
+    "market-if-touched": ledger.MARKET_IF_TOUCHED,
+    "limit-if-touched": ledger.LIMIT_IF_TOUCHED,
+    "market-to-limit": ledger.MARKET_TO_LIMIT,
+}
+STP_INSTRUCTIONS = {"newest": 1, "oldest": 2, "both": 3, "decrement": 4, "smallest": 5}
 STATUS_NAMES = {0: "pre-open", 1: "open", 2: "halt", 3: "pause", 4: "closed", 5: "pre-open, no cancel", 6: "expired"}
+AUCTION_NAMES = {1: ", opening auction", 2: ", closing auction", 3: ", volatility auction"}
 _SIDE_NAMES = {1: "buy", 2: "sell", 5: "sell short", 6: "sell short exempt"}
 _NANOS = Decimal(10**9)
 
@@ -39,6 +61,31 @@ class Price(click.ParamType[int]):
         return whole
 
 
+class UtcTime(click.ParamType[int]):
+    """ISO 8601 text to ns since 1970; a time without a zone is UTC."""
+
+    name = "TIME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Raises BadParameter (exit status 2) for text that is no such time, or one before 1970."""
+        if isinstance(value, int):
+            return value
+        try:
+            moment = datetime.datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a time such as 2026-11-21T17:30:00.", param, ctx)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=datetime.UTC)
+        since = moment - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+        if since < datetime.timedelta(0):
+            self.fail(f"{value} is before 1970.", param, ctx)
+        return ((since.days * 86_400 + since.seconds) * 10**6 + since.microseconds) * 1000
+
+
+def _price(nanos: int | None) -> str:
+    return "market" if nanos is None else price_text(nanos)
+
+
 def _order(values: Any) -> str:
     side = _SIDE_NAMES.get(values.Side, f"side {values.Side}")
     return f"order {values.ClOrdID} {side} instrument {values.SecurityID}"
@@ -49,19 +96,29 @@ def report_line(report: Report) -> str:
     values = report.values
     match report.name:
         case "ExecutionReportNew":
-            rest = f"{values.OrderQty} @ {price_text(values.Price)}, OrderID {values.OrderID}"
-            return f"accepted   {_order(values)} {rest}"
+            rest = f"{values.OrderQty} @ {_price(values.Price)}, OrderID {values.OrderID}"
+            waits = "" if values.WorkingIndicator else ", waiting for its trigger or auction"
+            return f"accepted   {_order(values)} {rest}{waits}"
         case "ExecutionReportTrade":
             rest = f"{values.LastQty} @ {price_text(values.LastPx)}, leaves {values.LeavesQty}, filled {values.CumQty}"
             return f"filled     {_order(values)} {rest}"
         case "ExecutionReportModify":
             kept = "priority kept" if values.PriorityRetained else "priority lost"
-            rest = f"{values.OrderQty} @ {price_text(values.Price)}, leaves {values.LeavesQty}, {kept}"
+            rest = f"{values.OrderQty} @ {_price(values.Price)}, leaves {values.LeavesQty}, {kept}"
             return f"replaced   {_order(values)} {rest}"
         case "ExecutionReportCancel":
             why = values.ExecRestatementReason
             reason = f": {RESTATEMENT_SENTENCES.get(why, f'reason {why}')}" if why else ""
             return f"cancelled  {_order(values)} {values.CxlQty} taken off, filled {values.CumQty}{reason}"
+        case "ExecutionReportRestated":
+            why = values.ExecRestatementReason
+            rest = f"now {values.LeavesQty} @ {_price(values.Price)}, shown {values.DisplayQty}"
+            return f"changed    {_order(values)} {rest}: {RESTATEMENT_SENTENCES.get(why, f'reason {why}')}"
+        case "OrderMassActionReport":
+            why = values.MassActionRejectReason
+            if why is None:
+                return f"done       mass cancel {values.ClOrdID}: {values.TotalAffectedOrders} orders are gone"
+            return f"rejected   mass cancel {values.ClOrdID}: {REJECT_SENTENCES.get(why, f'reason {why}')} ({why})"
         case "ExecutionReportReject":
             why = values.OrdRejReason
             return f"rejected   {_order(values)}: {REJECT_SENTENCES.get(why, f'reason {why}')} ({why})"
@@ -89,7 +146,12 @@ def message_line(message: FeedMessage) -> str:
         case "TradeSummary":
             what = f"{values.InstrumentId} {values.Quantity} lots to {price_text(values.DeepestPrice)}"
         case "TradingStatusUpdate":
-            what = f"{values.InstrumentId} {STATUS_NAMES.get(values.TradingStatus, values.TradingStatus)}"
+            auction = AUCTION_NAMES.get(values.ExtTradingEvent, "")
+            what = f"{values.InstrumentId} {STATUS_NAMES.get(values.TradingStatus, values.TradingStatus)}{auction}"
+        case "AuctionUpdate":
+            price = "no price" if values.IndicativePx is None else price_text(values.IndicativePx)
+            surplus = {1: " more bid", -1: " more offered"}.get(values.ImbalanceSide, " over")
+            what = f"{values.InstrumentId} {values.PairedQty} @ {price}, {values.ImbalanceQty}{surplus}"
         case _:
             what = _plain(values)
     time = utc_text(values.TransactTime) if getattr(values, "TransactTime", None) is not None else ""

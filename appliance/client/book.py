@@ -26,7 +26,7 @@ class BookOrder(NamedTuple):
 
 
 class BookTrade(NamedTuple):
-    """One fill of an instrument; `side` is the aggressor's, 0 where the feed does not say."""
+    """One fill of an instrument; `side` is the aggressor's, 0 in an auction, which has none."""
 
     security_id: int
     match_id: int
@@ -34,6 +34,15 @@ class BookTrade(NamedTuple):
     price_nanos: int
     qty_lots: int
     transact_time_ns: int
+
+
+class BookAuction(NamedTuple):
+    """An AuctionUpdate: price in 1e-9 (None: none), lots that would trade, surplus (above 0: on the buy side)."""
+
+    price_nanos: int | None
+    paired_lots: int
+    surplus_lots: int
+    frozen: bool
 
 
 def queue_order(order: BookOrder) -> tuple[int, int, int]:
@@ -48,10 +57,12 @@ class InstrumentBook:
 
     orders: dict[int, BookOrder] = field(default_factory=dict)
     trading_status: int | None = None
+    auction: BookAuction | None = None
+    """What its auction would give, as told last; None outside auctions."""
     sequence: int = 0
     """InstrSeqNum of the last message."""
     whole: bool = True
-    """The last message ended a transaction: the book is as the engine's was then."""
+    """The last transaction that changed it has ended: the book is as the engine's was then."""
     trades: int = 0
     traded_lots: int = 0
     last_trade: BookTrade | None = None
@@ -66,11 +77,14 @@ class FeedBook:
     faults: int = 0
     """Messages that contradict the book: InstrSeqNum out of step, an order without a side, a delete of no order."""
     last_fault: str = ""
+    _touched: list[InstrumentBook] = field(default_factory=list)
+    """Instruments of the transaction that has not ended yet."""
 
     def apply(self, message: FeedMessage) -> BookTrade | None:
         """Take one message; returns the trade where it is one. A new epoch empties every book first."""
         if message.epoch != self.epoch:
             self.instruments.clear()
+            self._touched.clear()
             self.epoch = message.epoch
         values = message.values
         if values is None or getattr(values, "InstrumentId", None) is None:
@@ -79,7 +93,12 @@ class FeedBook:
         if values.InstrSeqNum != book.sequence + 1:
             self._fault(message, f"InstrSeqNum {values.InstrSeqNum} follows {book.sequence}")
         book.sequence = values.InstrSeqNum
-        book.whole = bool(values.InstrFlags & _FLAG_END_OF_TRANSACTION)
+        book.whole = False
+        self._touched.append(book)
+        if values.InstrFlags & _FLAG_END_OF_TRANSACTION:
+            for touched in self._touched:
+                touched.whole = True
+            self._touched.clear()
         match message.name:
             case "OrderPut":
                 self._put(book, message)
@@ -97,6 +116,10 @@ class FeedBook:
                 return trade
             case "TradingStatusUpdate":
                 book.trading_status = values.TradingStatus
+                book.auction = None
+            case "AuctionUpdate":
+                surplus_lots = values.ImbalanceQty * (-1 if values.ImbalanceSide < 0 else 1)
+                book.auction = BookAuction(values.IndicativePx, values.PairedQty, surplus_lots, bool(values.BookFrozen))
             case "BookClear":
                 book.orders.clear()
         return None

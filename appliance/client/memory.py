@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from appliance.client.session import ClientSession, Kind
+from appliance.client.ledger import Kind
+from appliance.client.session import ClientSession
 
 ORDERS_MAX = 1000
 

@@ -12,9 +12,19 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from appliance.client.ledger import (
+    DAY,
+    LIMIT,
+    Gap,
+    Kind,
+    Received,
+    Report,
+    Request,
+    SessionCounters,
+    State,
+)
 from native.limits import DATAGRAM_PAYLOAD_BYTES_MAX
 from wire.blocks import BlockError, schema
 
@@ -23,125 +33,18 @@ ORDER_ENTRY: Final = schema("order_entry")
 CONTEXT_BYTES: Final = FIXP.header.size + FIXP["Context"].size
 _HEADER: Final = FIXP.header
 
-BUY: Final = 1
-SELL: Final = 2
-DAY: Final = ord("0")
-GOOD_TILL_CANCEL: Final = ord("1")
-IMMEDIATE_OR_CANCEL: Final = ord("3")
-FILL_OR_KILL: Final = ord("4")
 MISSING_MAX: Final = 65_536
 """Of a longer gap only the newest numbers are remembered; older reports that come late count as duplicates."""
 _MASS_CANCEL: Final = 3
 _SCOPE_INSTRUMENT: Final = 1
 _SCOPE_ALL: Final = 7
+_SCOPE_GROUP: Final = 10
+_ACK_BOTH: Final = 2
+_STATUS_EXPIRED: Final = 67
 
 
 class SessionError(Exception):
     """A request cannot be made; the message is one sentence that says why."""
-
-
-class State(StrEnum):
-    """Where a request stands. An order's life is told under the ClOrdID of the last request that changed it."""
-
-    PENDING = "pending"
-    """Sent, or collected, and not answered."""
-    NEW = "new"
-    PARTIALLY_FILLED = "partially filled"
-    FILLED = "filled"
-    CANCELED = "canceled"
-    REPLACED = "replaced"
-    """A later request took the order over: see `replaced_by`."""
-    REJECTED = "rejected"
-    DONE = "done"
-    """A cancel request that was carried out."""
-    NOT_APPLIED = "not applied"
-    """Lost on the way, for good: the server has not seen it and never will."""
-
-
-OPEN_STATES: Final = frozenset({State.NEW, State.PARTIALLY_FILLED})
-
-
-class Kind(StrEnum):
-    """What was asked for."""
-
-    NEW = "new order"
-    CANCEL = "cancel"
-    REPLACE = "replace"
-    MASS_CANCEL = "mass cancel"
-
-
-@dataclass(slots=True)
-class Request:
-    """One request under its ClOrdID, and the order it made or took over. Quantities in lots, price in 1e-9."""
-
-    kind: Kind
-    cl_ord_id: int
-    security_id: int = 0
-    side: int = 0
-    price_nanos: int = 0
-    qty_lots: int = 0
-    orig_cl_ord_id: int = 0
-    state: State = State.PENDING
-    order_id: int = 0
-    leaves_lots: int = 0
-    cum_lots: int = 0
-    replaced_by: int = 0
-    reject_reason: int = 0
-    session_seq: int = 0
-    """Its FIXP number; 0 until it left."""
-    report_seq: int = 0
-    """Number of the newest report that was taken for it."""
-
-    @property
-    def is_open(self) -> bool:
-        """The order rests, as far as we were told."""
-        return self.state in OPEN_STATES
-
-
-class Report(NamedTuple):
-    """One message of the server: its number, its name in the schema, its fields, and the request it is about.
-
-    `request` is None where the report is about no request of ours that is known (NotApplied is about several).
-    """
-
-    sequence: int
-    name: str
-    values: Any
-    request: Request | None
-
-
-class Gap(NamedTuple):
-    """Reports [from_sequence, from_sequence + messages) have not come."""
-
-    from_sequence: int
-    messages: int
-
-
-@dataclass
-class SessionCounters:
-    """What the session saw on the server's flow."""
-
-    datagrams: int = 0
-    datagrams_bad: int = 0
-    datagrams_of_others: int = 0
-    reports: int = 0
-    reports_unknown: int = 0
-    """Of a template or ClOrdID that this client does not know."""
-    duplicates: int = 0
-    gaps: int = 0
-    missing: int = 0
-    """Reports that are missing now."""
-    stale: int = 0
-    """Late reports that newer ones had overtaken: kept out of the ledger."""
-    not_applied: int = 0
-    """Requests that the server reported as lost."""
-
-
-class Received(NamedTuple):
-    """What one datagram brought."""
-
-    reports: list[Report]
-    gap: Gap | None
 
 
 @dataclass
@@ -188,6 +91,54 @@ class ClientSession:
             ExecInst=exec_inst,
         )
 
+    def new_order_single(
+        self,
+        security_id: int,
+        side: int,
+        qty_lots: int,
+        *,
+        ord_type: int = LIMIT,
+        price_nanos: int | None = None,
+        stop_price_nanos: int | None = None,
+        time_in_force: int = DAY,
+        expire_time_ns: int | None = None,
+        display_lots: int | None = None,
+        min_qty_lots: int | None = None,
+        exec_inst: int = 0,
+        self_match_prevention_id: int | None = None,
+        stp_instruction: int = 0,
+        cancel_group: int | None = None,
+        risk_group: int | None = None,
+        cl_ord_id: int | None = None,
+        sending_time_ns: int = 0,
+    ) -> Request:
+        """Collect a NewOrderSingle: an order with everything that an order can have (docs/MATCHING.md).
+
+        Prices in 1e-9, times in ns since 1970, UTC. Raises SessionError for a value that the message cannot carry.
+        """
+        request = self._request(Kind.NEW, cl_ord_id, security_id, side, price_nanos or 0, qty_lots)
+        return self._collect(
+            request,
+            "NewOrderSingle",
+            Account=self.account,
+            SecurityID=security_id,
+            Price=price_nanos,
+            StopPx=stop_price_nanos,
+            OrderQty=qty_lots,
+            DisplayQty=display_lots,
+            MinQty=min_qty_lots,
+            ExpireTime=expire_time_ns,
+            SelfMatchPreventionID=self_match_prevention_id,
+            CancelGroupID=cancel_group,
+            RiskGroupID=risk_group,
+            Side=side,
+            OrdType=ord_type,
+            TimeInForce=time_in_force,
+            STPInstruction=stp_instruction,
+            ExecInst=exec_inst,
+            SendingTime=sending_time_ns,
+        )
+
     def cancel(
         self,
         orig_cl_ord_id: int,
@@ -213,17 +164,22 @@ class ClientSession:
     def replace(
         self,
         orig_cl_ord_id: int,
-        price_nanos: int,
+        price_nanos: int | None,
         qty_lots: int,
         security_id: int | None = None,
         side: int | None = None,
         order_id: int | None = None,
         cl_ord_id: int | None = None,
         sending_time_ns: int = 0,
+        *,
+        stop_price_nanos: int | None = None,
+        display_lots: int | None = None,
+        exec_inst: int = 0,
     ) -> Request:
-        """Collect an OrderCancelReplaceRequest; `qty_lots` is the new total, what is filled included."""
+        """Collect an OrderCancelReplaceRequest; `qty_lots` is the new total, what is filled included. Prices and
+        displayed quantity stay as they are where they are None."""
         security_id, side = self._facts_of(orig_cl_ord_id, security_id, side)
-        request = self._request(Kind.REPLACE, cl_ord_id, security_id, side, price_nanos, qty_lots, orig_cl_ord_id)
+        request = self._request(Kind.REPLACE, cl_ord_id, security_id, side, price_nanos or 0, qty_lots, orig_cl_ord_id)
         return self._collect(
             request,
             "OrderCancelReplaceRequest",
@@ -232,22 +188,42 @@ class ClientSession:
             SecurityID=security_id,
             Account=self.account,
             Price=price_nanos,
+            StopPx=stop_price_nanos,
             OrderQty=qty_lots,
+            DisplayQty=display_lots,
             Side=side,
+            ExecInst=exec_inst,
             SendingTime=sending_time_ns,
         )
 
     def mass_cancel(
-        self, security_id: int | None = None, cl_ord_id: int | None = None, sending_time_ns: int = 0
+        self,
+        security_id: int | None = None,
+        cl_ord_id: int | None = None,
+        sending_time_ns: int = 0,
+        *,
+        side: int | None = None,
+        above_nanos: int | None = None,
+        below_nanos: int | None = None,
+        cancel_group: int | None = None,
     ) -> Request:
-        """Collect an OrderMassActionRequest that cancels all orders of an instrument, or of every one (None)."""
-        request = self._request(Kind.MASS_CANCEL, cl_ord_id, security_id or 0, 0, 0, 0)
+        """Collect an OrderMassActionRequest that cancels the session's orders: all of them, or those of an instrument,
+        a side, a group, above or below a price (this needs the instrument). Each order gets a report of its own."""
+        scope = _SCOPE_INSTRUMENT if security_id is not None else _SCOPE_ALL
+        if cancel_group is not None:
+            scope = _SCOPE_GROUP
+        request = self._request(Kind.MASS_CANCEL, cl_ord_id, security_id or 0, side or 0, 0, 0)
         return self._collect(
             request,
             "OrderMassActionRequest",
+            HigherThanPrice=above_nanos,
+            LowerThanPrice=below_nanos,
             SecurityID=security_id,
+            CancelGroupID=cancel_group,
             MassActionType=_MASS_CANCEL,
-            MassActionScope=_SCOPE_ALL if security_id is None else _SCOPE_INSTRUMENT,
+            MassActionScope=scope,
+            Side=side,
+            AckStyle=_ACK_BOTH,
             Account=self.account,
             SendingTime=sending_time_ns,
         )
@@ -414,12 +390,15 @@ class ClientSession:
                 request.state, request.reject_reason = State.REJECTED, values.OrdRejReason
             case "ExecutionReportRestated":
                 request.leaves_lots, request.cum_lots = values.LeavesQty, values.CumQty
+                if values.Price is not None:
+                    request.price_nanos = values.Price
             case "OrderMassActionReport":
                 request.state = State.DONE if values.MassActionResponse else State.REJECTED
+                request.reject_reason = values.MassActionRejectReason or 0
 
     def _rests(self, request: Request, values: Any) -> None:
         request.order_id = values.OrderID
-        request.price_nanos, request.qty_lots = values.Price, values.OrderQty
+        request.price_nanos, request.qty_lots = values.Price or 0, values.OrderQty
         request.leaves_lots, request.cum_lots = values.LeavesQty, values.CumQty
         request.state = State.PARTIALLY_FILLED if values.CumQty else State.NEW
 
@@ -440,7 +419,8 @@ class ClientSession:
                 self._take_over(request)
                 request.order_id = values.OrderID
         if gone is not None:
-            gone.state, gone.leaves_lots, gone.cum_lots = State.CANCELED, 0, values.CumQty
+            gone.state = State.EXPIRED if values.OrdStatus == _STATUS_EXPIRED else State.CANCELED
+            gone.leaves_lots, gone.cum_lots = 0, values.CumQty
             gone.report_seq = request.report_seq
 
     def open_orders(self) -> list[Request]:

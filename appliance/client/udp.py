@@ -8,7 +8,8 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from appliance.client.session import ClientSession, Report
+from appliance.client.ledger import Report
+from appliance.client.session import ClientSession
 
 DATAGRAM_BYTES_MAX: Final = 2048
 _RECEIVE_BUFFER_BYTES: Final = 4 << 20

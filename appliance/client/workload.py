@@ -176,6 +176,8 @@ def _cl_ord_id(octets: Bytes, at: Int) -> Int:
         return oe.get_NewOrderSingle_ClOrdID(octets, block)
     if template == oe.OrderCancelReplaceRequest_TEMPLATE_ID and size >= oe.OrderCancelReplaceRequest_BLOCK_LENGTH:
         return oe.get_OrderCancelReplaceRequest_ClOrdID(octets, block)
+    if template == oe.OrderMassActionRequest_TEMPLATE_ID and size >= oe.OrderMassActionRequest_BLOCK_LENGTH:
+        return oe.get_OrderMassActionRequest_ClOrdID(octets, block)
     if template == oe.OrderCancelRequest_TEMPLATE_ID and size >= oe.OrderCancelRequest_BLOCK_LENGTH:
         return oe.get_OrderCancelRequest_ClOrdID(octets, block)
     return np.int64(FREE)

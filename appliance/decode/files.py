@@ -86,19 +86,38 @@ def _names(table: Mapping[str, Any], prefix: str) -> dict[int, str]:
     return {value: name[len(prefix) :] for name, value in table.items() if name.startswith(prefix)}
 
 
-_KINDS = _names(vars(layout), "KIND_")
+_KINDS = _names({name: value for name, value in vars(layout).items() if name != "KIND_OF_THE_BOOK_MAX"}, "KIND_")
 _FLAGS = _names(vars(layout), "COMMAND_")
 _ENUMS = {
     "side": _names(vars(order_entry_tables), "Side_"),
     "ord_type": _names(vars(order_entry_tables), "OrdType_"),
     "time_in_force": _names(vars(order_entry_tables), "TimeInForce_"),
+    "stp_instruction": _names(vars(order_entry_tables), "STPInstruction_"),
 }
-_HEADER_FIELDS = ("crc32c", "prev_crc32c", "sequence", "epoch", "length", "kind", "time_ns")
+_PHASES = _names(vars(layout), "PHASE_")
+# what a mass cancel has in fields of other names: appliance/session/decode.py
+_MASS_NAMES = {
+    "ord_type": "mass_action_type",
+    "time_in_force": "scope",
+    "stp_instruction": "ack_style",
+    "price_ticks": "above_ticks",
+    "stop_price_ticks": "below_ticks",
+}
+_MASS_ENUMS = {
+    "side": _ENUMS["side"],
+    "mass_action_type": _names(vars(order_entry_tables), "MassActionType_"),
+    "scope": _names(vars(order_entry_tables), "MassActionScope_"),
+    "ack_style": _names(vars(order_entry_tables), "AckStyle_"),
+    "instrument": {layout.NO_INDEX: "any"},
+    "account": {layout.NO_INDEX: "any"},
+}
+_MISSING = {"price_ticks": layout.COMMAND_PRICE_MISSING, "stop_price_ticks": layout.COMMAND_STOP_PRICE_MISSING}
+_HEADER_FIELDS = ("crc32c", "sequence", "length", "kind", "time_ns")
 
 
 def journal_items(data: Data, file: str) -> Iterator[Item]:
-    """The committed records of a journal. Numbers, lengths, the chain of CRCs and, with the native library, each CRC
-    are checked: a record that fails is given as unknown bytes, with what is wrong."""
+    """The committed records of a journal. Numbers, lengths and, with the native library, the chain of CRCs are checked:
+    a record that fails is given as unknown bytes, with what is wrong."""
     header = _header(data, layout.JOURNAL_HEADER, layout.JOURNAL_FORMAT_VERSION, file)
     record_bytes, committed = int(header["record_bytes"]), int(header["committed_records"])
     if record_bytes != layout.SEQUENCED.itemsize:
@@ -106,7 +125,7 @@ def journal_items(data: Data, file: str) -> Iterator[Item]:
     checksum = _crc32c()
     start = layout.JOURNAL_HEADER.itemsize
     whole = min(committed, (len(data) - start) // record_bytes)
-    chain = 0
+    chain = int(header["epoch"])
     for index in range(whole):
         octets = data[start + index * record_bytes : start + (index + 1) * record_bytes]
         record = np.frombuffer(octets, dtype=layout.SEQUENCED)[0]
@@ -115,10 +134,8 @@ def journal_items(data: Data, file: str) -> Iterator[Item]:
         problem = ""
         if int(record["sequence"]) != index + 1 or int(record["length"]) != record_bytes:
             problem = f"This should be record {index + 1} with {record_bytes} bytes."
-        elif int(record["prev_crc32c"]) != chain:
-            problem = "The CRC of the record before it is another: the chain is broken."
-        elif checksum is not None and checksum(octets[4:]) != crc:
-            problem = "The CRC is not that of the record."
+        elif checksum is not None and checksum(octets[4:], chain) != crc:
+            problem = "The CRC is not that of the record behind the one before it."
         chain = crc
         yield Item(place, problem=problem, octets=octets) if problem else _record_item(place, record, octets)
     if whole < committed:
@@ -131,15 +148,27 @@ def _record_item(place: dict[str, Any], record: np.void, octets: bytes) -> Item:
         return Item(place, _KINDS[kind], _peer_fields(np.frombuffer(octets, dtype=layout.SESSION_PEER)[0]))
     if kind not in _KINDS:
         return Item(place, problem=f"Records of kind {kind} are not known.", octets=octets)
+    if kind == layout.KIND_PHASE:
+        phase = int(record["qty_lots"])
+        facts = {"instrument": int(record["instrument"]), "phase": _PHASES.get(phase, phase)}
+        return Item(place, _KINDS[kind], facts)
+    if kind == layout.KIND_TIMER:
+        return Item(place, _KINDS[kind])
+    is_mass = kind == layout.KIND_MASS_CANCEL
+    always = ("instrument", "session", *(_MASS_NAMES if is_mass else ()))
+    enums = _MASS_ENUMS if is_mass else _ENUMS
     fields: dict[str, Any] = {}
     for name in layout.SEQUENCED.names or ():
         value = int(record[name])
-        if name in _HEADER_FIELDS or (not value and name not in ("instrument", "session")):
+        if name in _HEADER_FIELDS or (not value and name not in always):
+            continue
+        if is_mass and value == 0 and int(record["flags"]) & _MISSING.get(name, 0):
             continue
         if name == "flags":
             fields[name] = "|".join(text for bit, text in _FLAGS.items() if value & bit) or value
         else:
-            fields[name] = _ENUMS.get(name, {}).get(value, value)
+            told = _MASS_NAMES.get(name, name) if is_mass else name
+            fields[told] = enums.get(told, {}).get(value, value)
     return Item(place, _KINDS[kind], fields)
 
 
@@ -158,15 +187,15 @@ def _peer_fields(record: np.void) -> dict[str, Any]:
 
 
 def _crc32c() -> Any:
-    """CRC32C of bytes by the native library; None where that is not built."""
+    """CRC32C of bytes, begun with another, by the native library; None where that is not built."""
     try:
         from native import _native
     except ImportError:
         return None
 
-    def checksum(octets: bytes) -> int:
+    def checksum(octets: bytes, begun_with: int) -> int:
         address = int(_native.ffi.cast("uintptr_t", _native.ffi.from_buffer(octets)))
-        return int(_native.lib.crc32c(address, len(octets), 0))
+        return int(_native.lib.crc32c(address, len(octets), begun_with))
 
     return checksum
 

@@ -1,25 +1,36 @@
-"""From events to the L3 feed: trade summary, trades, then the orders that changed (CME's order of messages).
+"""From events to the L3 feed: trade summary, trades, then the orders that changed, then auctions and phases (CME's
+order of messages).
 
 One input is one transaction: its first message has StartOfTransaction, its last EndOfTransaction, and in between no
-other input's messages stand. A sweep that needs several buffers of events has one trade summary a buffer.
+other input's messages stand. Every aggressor has a summary, and every price of an auction; a sweep that needs several
+buffers of events has one a buffer. Only what is displayed is published: hidden orders never, icebergs with the part
+that they show.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from appliance.publisher.market import publish_auction, publish_phase
 from appliance.publisher.packet import begin_message
-from appliance.state import FREE
+from appliance.state import FREE, price_nanos
 from native.jit import kernel
 from native.layout import (
+    EVENT_AUCTION,
     EVENT_CANCELED,
+    EVENT_FLAG_AUCTION,
+    EVENT_FLAG_HIDDEN,
+    EVENT_FLAG_MAKER_HIDDEN,
     EVENT_FLAG_PRIORITY_RETAINED,
     EVENT_FLAG_WAS_RESTING,
+    EVENT_PHASE,
     EVENT_REPLACED,
+    EVENT_RESTATED,
     EVENT_RESTED,
     EVENT_TRADE,
-    TRADING_STATUS_OPEN,
+    KIND_REPLACE,
 )
+from native.limits import QTY_LOTS_MAX
 from wire.gen import market_data as md
 from wire.gen import order_entry as oe
 
@@ -27,34 +38,155 @@ _LOW_32 = 0xFFFFFFFF
 
 
 @kernel
-def publish(tables, outbox, feed, records, index, events, count):
-    """Publish what `events[:count]`, caused by the input `records[index]`, changed. Returns messages written."""
+def publish(tables, outbox, feed, markets, records, index, events, count):
+    """Publish what `events[:count]`, caused by the input `records[index]`, changed; `markets` is BOOK_INSTRUMENT[n].
+    Returns messages written."""
     time_ns = np.int64(records[index]["time_ns"])
     written = np.int64(0)
     trades = np.int64(0)
+    states = np.int64(0)
     for i in range(count):
-        if np.int64(events[i]["kind"]) == EVENT_TRADE:
-            trades += 1
-    if trades > 0:
-        written += _trade_summary(tables, outbox, feed, records[index], events, count)
-        for i in range(count):
-            if np.int64(events[i]["kind"]) == EVENT_TRADE:
-                written += _trade(tables, outbox, feed, events[i], time_ns)
-    for i in range(count):
-        event = events[i]
-        kind = np.int64(event["kind"])
-        flags = np.int64(event["flags"])
+        kind = np.int64(events[i]["kind"])
         if kind == EVENT_TRADE:
-            written += _maker_changed(tables, outbox, feed, event, time_ns)
-        elif kind == EVENT_RESTED:
-            written += _order_put(tables, outbox, feed, event, time_ns)
-        elif kind == EVENT_CANCELED and flags & EVENT_FLAG_WAS_RESTING:
-            written += _order_delete(tables, outbox, feed, event, np.int64(event["order_id"]), time_ns)
-        elif kind == EVENT_REPLACED and flags & EVENT_FLAG_PRIORITY_RETAINED:
-            written += _order_put(tables, outbox, feed, event, time_ns)
-        elif kind == EVENT_REPLACED and flags & EVENT_FLAG_WAS_RESTING:
-            written += _order_delete(tables, outbox, feed, event, np.int64(event["order_id"]), time_ns)
+            trades += 1
+        elif kind in (EVENT_PHASE, EVENT_AUCTION):
+            states += 1
+    if trades > 0:
+        written += _publish_trades(tables, outbox, feed, records[index], events, count)
+    for i in range(count):
+        written += _publish_change(tables, outbox, feed, events[i], time_ns)
+    if states > 0:
+        for i in range(count):
+            kind = np.int64(events[i]["kind"])
+            if kind == EVENT_PHASE:
+                written += publish_phase(tables, outbox, feed, markets, events[i], time_ns)
+            elif kind == EVENT_AUCTION:
+                written += publish_auction(tables, outbox, feed, events[i], time_ns)
     return written
+
+
+@kernel
+def _publish_trades(tables, outbox, feed, record, events, count):
+    """Each run of trades of one aggressor, or at one price of an auction: its summary, then the trades."""
+    written = np.int64(0)
+    start = _next_trade(events, np.int64(0), count)
+    while start < count:
+        stop = start + 1
+        following = _next_trade(events, stop, count)
+        while following < count and _is_same_run(events, start, following):
+            stop = following + 1
+            following = _next_trade(events, stop, count)
+        written += _trade_summary(tables, outbox, feed, record, events, start, stop)
+        for i in range(start, stop):
+            if np.int64(events[i]["kind"]) == EVENT_TRADE:
+                written += _trade(tables, outbox, feed, events[i], np.int64(record["time_ns"]))
+        start = following
+    return written
+
+
+@kernel
+def _next_trade(events, at, count):
+    """Index of the first trade in `events[at:count]`, or `count`."""
+    for i in range(at, count):
+        if np.int64(events[i]["kind"]) == EVENT_TRADE:
+            return np.int64(i)
+    return np.int64(count)
+
+
+@kernel
+def _is_same_run(events, first, other):
+    one = events[first]
+    two = events[other]
+    in_auction = np.int64(one["flags"]) & EVENT_FLAG_AUCTION
+    if in_auction != np.int64(two["flags"]) & EVENT_FLAG_AUCTION:
+        return False
+    if in_auction:
+        return np.int64(one["instrument"]) == np.int64(two["instrument"]) and np.int64(one["price_ticks"]) == np.int64(
+            two["price_ticks"]
+        )
+    return np.int64(one["order_id"]) == np.int64(two["order_id"])
+
+
+@kernel
+def _publish_change(tables, outbox, feed, event, time_ns):
+    """What `event` changes of the public book. Returns messages written."""
+    kind = np.int64(event["kind"])
+    flags = np.int64(event["flags"])
+    if kind == EVENT_TRADE:
+        return _traded(tables, outbox, feed, event, flags, time_ns)
+    if flags & EVENT_FLAG_HIDDEN:
+        return np.int64(0)
+    was_public = flags & EVENT_FLAG_WAS_RESTING != 0
+    order_id = np.int64(event["order_id"])
+    side = _feed_side(np.int64(event["side"]))
+    if kind == EVENT_CANCELED or (kind == EVENT_REPLACED and flags & EVENT_FLAG_PRIORITY_RETAINED == 0):
+        if was_public:
+            return _order_delete(tables, outbox, feed, event, order_id, side, time_ns)
+        return np.int64(0)
+    if kind not in (EVENT_RESTED, EVENT_RESTATED, EVENT_REPLACED):
+        return np.int64(0)
+    display_lots = np.int64(event["display_lots"])
+    if display_lots > 0:
+        return _order_put(
+            tables,
+            outbox,
+            feed,
+            event,
+            order_id,
+            side,
+            np.int64(event["price_ticks"]),
+            display_lots,
+            np.int64(event["priority"]),
+            time_ns,
+        )
+    if kind == EVENT_RESTATED and was_public:
+        return _order_delete(tables, outbox, feed, event, order_id, side, time_ns)
+    return np.int64(0)
+
+
+@kernel
+def _traded(tables, outbox, feed, event, flags, time_ns):
+    """The public orders of a fill: the maker, at its own price and place, with what it displays now; in an auction the
+    buy, too. An iceberg that displays nothing any more is deleted; its next part is put by an event of its own."""
+    side = _feed_side(np.int64(event["side"]))
+    price_ticks = np.int64(event["price_ticks"])
+    written = np.int64(0)
+    if flags & EVENT_FLAG_AUCTION:
+        price_ticks = np.int64(event["limit_value"])  # of the one that is not filled whole
+        if flags & EVENT_FLAG_HIDDEN == 0:
+            written += _order_now(
+                tables,
+                outbox,
+                feed,
+                event,
+                np.int64(event["order_id"]),
+                side,
+                price_ticks,
+                np.int64(event["display_lots"]),
+                np.int64(event["priority"]),
+                time_ns,
+            )
+    if flags & EVENT_FLAG_MAKER_HIDDEN == 0:
+        written += _order_now(
+            tables,
+            outbox,
+            feed,
+            event,
+            np.int64(event["maker_order_id"]),
+            -side,
+            price_ticks,
+            np.int64(event["maker_display_lots"]),
+            np.int64(event["maker_priority"]),
+            time_ns,
+        )
+    return written
+
+
+@kernel
+def _order_now(tables, outbox, feed, event, order_id, side, price_ticks, display_lots, priority, time_ns):
+    if display_lots == 0:
+        return _order_delete(tables, outbox, feed, event, order_id, side, time_ns)
+    return _order_put(tables, outbox, feed, event, order_id, side, price_ticks, display_lots, priority, time_ns)
 
 
 @kernel
@@ -64,122 +196,79 @@ def _feed_side(side):
 
 
 @kernel
-def _order_put(tables, outbox, feed, event, time_ns):
+def _order_put(tables, outbox, feed, event, order_id, side, price_ticks, display_lots, priority, time_ns):
     instrument = np.int64(event["instrument"])
     block = begin_message(
-        tables,
-        outbox,
-        feed,
-        instrument,
-        _feed_side(np.int64(event["side"])),
-        md.OrderPut_TEMPLATE_ID,
-        md.OrderPut_BLOCK_LENGTH,
-        time_ns,
+        tables, outbox, feed, instrument, side, md.OrderPut_TEMPLATE_ID, md.OrderPut_BLOCK_LENGTH, time_ns
     )
     if block == FREE:
-        return 0
-    price_nanos = event["price_ticks"] * tables.instruments[instrument]["tick_nanos"]
-    md.put_OrderPut_OrderId(outbox.octets, block, np.int64(event["order_id"]))
-    md.put_OrderPut_Price(outbox.octets, block, price_nanos)
-    md.put_OrderPut_Quantity(outbox.octets, block, event["leaves_lots"])
-    md.put_OrderPut_ExtPriority(outbox.octets, block, np.int64(event["priority"]))
-    return 1
+        return np.int64(0)
+    md.put_OrderPut_OrderId(outbox.octets, block, order_id)
+    md.put_OrderPut_Price(outbox.octets, block, price_nanos(tables, instrument, price_ticks))
+    md.put_OrderPut_Quantity(outbox.octets, block, display_lots)
+    md.put_OrderPut_ExtPriority(outbox.octets, block, priority)
+    return np.int64(1)
 
 
 @kernel
-def _order_delete(tables, outbox, feed, event, order_id, time_ns):
+def _order_delete(tables, outbox, feed, event, order_id, side, time_ns):
+    instrument = np.int64(event["instrument"])
     block = begin_message(
-        tables,
-        outbox,
-        feed,
-        np.int64(event["instrument"]),
-        _feed_side(np.int64(event["side"])),
-        md.OrderDelete_TEMPLATE_ID,
-        md.OrderDelete_BLOCK_LENGTH,
-        time_ns,
+        tables, outbox, feed, instrument, side, md.OrderDelete_TEMPLATE_ID, md.OrderDelete_BLOCK_LENGTH, time_ns
     )
     if block == FREE:
-        return 0
+        return np.int64(0)
     md.put_OrderDelete_OrderId(outbox.octets, block, order_id)
-    return 1
-
-
-@kernel
-def _maker_changed(tables, outbox, feed, event, time_ns):
-    """The resting order of a fill: deleted when filled, else put again with what is left, at its old priority."""
-    instrument = np.int64(event["instrument"])
-    side = -_feed_side(np.int64(event["side"]))
-    gone = event["maker_leaves_lots"] == 0
-    block = begin_message(
-        tables,
-        outbox,
-        feed,
-        instrument,
-        side,
-        md.OrderDelete_TEMPLATE_ID if gone else md.OrderPut_TEMPLATE_ID,
-        md.OrderDelete_BLOCK_LENGTH if gone else md.OrderPut_BLOCK_LENGTH,
-        time_ns,
-    )
-    if block == FREE:
-        return 0
-    if gone:
-        md.put_OrderDelete_OrderId(outbox.octets, block, np.int64(event["maker_order_id"]))
-        return 1
-    price_nanos = event["price_ticks"] * tables.instruments[instrument]["tick_nanos"]
-    md.put_OrderPut_OrderId(outbox.octets, block, np.int64(event["maker_order_id"]))
-    md.put_OrderPut_Price(outbox.octets, block, price_nanos)
-    md.put_OrderPut_Quantity(outbox.octets, block, event["maker_leaves_lots"])
-    md.put_OrderPut_ExtPriority(outbox.octets, block, np.int64(event["maker_priority"]))
-    return 1
+    return np.int64(1)
 
 
 @kernel
 def _trade(tables, outbox, feed, event, time_ns):
+    """One fill; InstrSide is the aggressor's, 0 in an auction."""
     instrument = np.int64(event["instrument"])
-    side = _feed_side(np.int64(event["side"]))
+    is_buy = np.int64(event["side"]) == oe.Side_Buy
+    in_auction = np.int64(event["flags"]) & EVENT_FLAG_AUCTION
+    side = np.int64(0) if in_auction else _feed_side(np.int64(event["side"]))
     block = begin_message(tables, outbox, feed, instrument, side, md.Trade_TEMPLATE_ID, md.Trade_BLOCK_LENGTH, time_ns)
     if block == FREE:
-        return 0
-    aggressor = np.int64(event["order_id"])
+        return np.int64(0)
+    order_id = np.int64(event["order_id"])
     maker = np.int64(event["maker_order_id"])
-    price_nanos = event["price_ticks"] * tables.instruments[instrument]["tick_nanos"]
     md.put_Trade_MatchId(outbox.octets, block, np.int64(event["trade_id"]))
-    md.put_Trade_BuyOrderId(outbox.octets, block, aggressor if side == 1 else maker)
-    md.put_Trade_SellOrderId(outbox.octets, block, maker if side == 1 else aggressor)
-    md.put_Trade_Price(outbox.octets, block, price_nanos)
-    md.put_Trade_Quantity(outbox.octets, block, event["qty_lots"])
-    return 1
+    md.put_Trade_BuyOrderId(outbox.octets, block, order_id if is_buy else maker)
+    md.put_Trade_SellOrderId(outbox.octets, block, maker if is_buy else order_id)
+    md.put_Trade_Price(
+        outbox.octets, block, np.int64(event["price_ticks"]) * np.int64(tables.instruments[instrument]["tick_nanos"])
+    )
+    md.put_Trade_Quantity(outbox.octets, block, np.int64(event["qty_lots"]))
+    return np.int64(1)
 
 
 @kernel
-def _trade_summary(tables, outbox, feed, record, events, count):
-    """TradeSummary of the trades among `events[:count]`: total quantity, deepest price and the exact average price,
-    rounded towards the first price's lower side to a whole 1e-9."""
-    first_ticks = np.int64(0)
-    deepest_ticks = np.int64(0)
+def _trade_summary(tables, outbox, feed, record, events, start, stop):
+    """TradeSummary of the trades among `events[start:stop]`, the first of which is one: total quantity, deepest price
+    and the exact average price, rounded towards the first price's lower side to a whole 1e-9."""
+    event = events[start]
+    first_ticks = np.int64(event["price_ticks"])
+    deepest_ticks = first_ticks
     total_lots = np.int64(0)
     # sum of (price - first price) * quantity, in two words of 32 bits: a sweep may cross the whole price range
     high = np.int64(0)
     low = np.int64(0)
-    at = np.int64(FREE)
-    for i in range(count):
-        event = events[i]
-        if np.int64(event["kind"]) != EVENT_TRADE:
+    for i in range(start, stop):
+        if np.int64(events[i]["kind"]) != EVENT_TRADE:
             continue
-        price_ticks = event["price_ticks"]
-        qty_lots = event["qty_lots"]
-        if at == FREE:
-            at = np.int64(i)
-            first_ticks = price_ticks
+        price_ticks = np.int64(events[i]["price_ticks"])
+        qty_lots = np.int64(events[i]["qty_lots"])
         distance = price_ticks - first_ticks if price_ticks > first_ticks else first_ticks - price_ticks
         high += (distance >> 32) * qty_lots
         low += (distance & _LOW_32) * qty_lots
         total_lots += qty_lots
         deepest_ticks = price_ticks
-    event = events[at]
     instrument = np.int64(event["instrument"])
-    tick_nanos = tables.instruments[instrument]["tick_nanos"]
-    side = _feed_side(np.int64(event["side"]))
+    tick_nanos = np.int64(tables.instruments[instrument]["tick_nanos"])
+    in_auction = np.int64(event["flags"]) & EVENT_FLAG_AUCTION
+    side = np.int64(0) if in_auction else _feed_side(np.int64(event["side"]))
     block = begin_message(
         tables,
         outbox,
@@ -191,18 +280,23 @@ def _trade_summary(tables, outbox, feed, record, events, count):
         np.int64(record["time_ns"]),
     )
     if block == FREE:
-        return 0
+        return np.int64(0)
     whole_ticks = divide_wide(high, low, total_lots)
     rest = remainder_wide(high, low, total_lots)
     part_nanos = divide_wide(rest * (tick_nanos >> 32), rest * (tick_nanos & _LOW_32), total_lots)
     away_nanos = whole_ticks * tick_nanos + part_nanos
-    first_nanos = first_ticks * tick_nanos
-    md.put_TradeSummary_AggressorOrderId(outbox.octets, block, np.int64(event["order_id"]))
-    md.put_TradeSummary_AggressorReceiveTime(outbox.octets, block, np.int64(record["receive_time_ns"]))
-    md.put_TradeSummary_VwapPrice(outbox.octets, block, first_nanos + away_nanos * side)
+    order_id = np.int64(0)
+    receive_ns = np.int64(md.TradeSummary_AggressorReceiveTime_NULL)
+    if not in_auction:
+        order_id = np.int64(event["order_id"])
+        if np.int64(record["kind"]) <= KIND_REPLACE:
+            receive_ns = np.int64(record["receive_time_ns"])
+    md.put_TradeSummary_AggressorOrderId(outbox.octets, block, order_id)
+    md.put_TradeSummary_AggressorReceiveTime(outbox.octets, block, receive_ns)
+    md.put_TradeSummary_VwapPrice(outbox.octets, block, first_ticks * tick_nanos + away_nanos * side)
     md.put_TradeSummary_DeepestPrice(outbox.octets, block, deepest_ticks * tick_nanos)
-    md.put_TradeSummary_Quantity(outbox.octets, block, total_lots)
-    return 1
+    md.put_TradeSummary_Quantity(outbox.octets, block, min(total_lots, QTY_LOTS_MAX))  # an auction's may be more
+    return np.int64(1)
 
 
 @kernel
@@ -221,35 +315,3 @@ def remainder_wide(high, low, divisor):
     assert divisor > 0
     rest = ((high - high // divisor * divisor) << 32) + (low - low // divisor * divisor)
     return rest - rest // divisor * divisor
-
-
-@kernel
-def publish_status(tables, outbox, feed, record):
-    """TradingStatusUpdate of the instrument that the input `record` opened or closed. Returns 1."""
-    instrument = np.int64(record["instrument"])
-    row = tables.instruments[instrument]
-    block = begin_message(
-        tables,
-        outbox,
-        feed,
-        instrument,
-        np.int64(0),
-        md.TradingStatusUpdate_TEMPLATE_ID,
-        md.TradingStatusUpdate_BLOCK_LENGTH,
-        np.int64(record["time_ns"]),
-    )
-    if block == FREE:
-        return 0
-    tick_nanos = row["tick_nanos"]
-    status = np.int64(row["status"])
-    md.put_TradingStatusUpdate_LimitDownPrice(outbox.octets, block, row["price_ticks_min"] * tick_nanos)
-    md.put_TradingStatusUpdate_LimitUpPrice(outbox.octets, block, row["price_ticks_max"] * tick_nanos)
-    md.put_TradingStatusUpdate_TradingStatus(
-        outbox.octets, block, md.TradingStatus_Open if status == TRADING_STATUS_OPEN else md.TradingStatus_Close
-    )
-    md.put_TradingStatusUpdate_ExtReason(outbox.octets, block, md.TradingStatusUpdate_ExtReason_NULL)
-    md.put_TradingStatusUpdate_ExtSessionSubId(outbox.octets, block, md.TradingStatusUpdate_ExtSessionSubId_NULL)
-    md.put_TradingStatusUpdate_ExtTradingEvent(outbox.octets, block, md.TradingStatusUpdate_ExtTradingEvent_NULL)
-    md.put_TradingStatusUpdate_ExtNextTransition(outbox.octets, block, md.TradingStatusUpdate_ExtNextTransition_NULL)
-    md.put_TradingStatusUpdate_ExtRefPx(outbox.octets, block, md.TradingStatusUpdate_ExtRefPx_NULL)
-    return 1

@@ -46,7 +46,8 @@ def close_packet(tables, outbox, feed, route, slot, sending_time_ns):
     write_packet_header(
         octets, at, feed, sending_time_ns, first_number, md.packetHeader_PktFlags_Incremental, message_count
     )
-    append(feed, octets, at, outbox.payload_bytes[slot], first_number, message_count)
+    if append(feed, octets, at, outbox.payload_bytes[slot], first_number, message_count) == 0:
+        tables.counters[counters.FEED_PACKETS_UNSTORED] += 1
     tables.counters[counters.FEED_PACKETS_OUT] += 1
     return _close(outbox, route, slot)
 

@@ -40,20 +40,27 @@ def map_feed(memory: np.ndarray) -> Feed:
 
 
 @kernel
-def has_room(feed, open_orders, unsent_packets):
-    """Whether any one input can still be published whole: at worst it trades with every open order there is.
+def has_room(feed, open_orders, instruments, unsent_packets):
+    """Whether any one input can still be published whole: at worst it trades with, or cancels, every open order there
+    is, and tells the phase and the auction of `instruments` of them.
 
-    `unsent_packets` are still in the outbox: they come into the store when they are sent.
+    `unsent_packets` are still in the outbox: they come into the store when they are sent. Icebergs can give more than
+    is counted here, a few messages for each part that they show: what does not fit is published and not stored.
     """
-    needed = (open_orders + MESSAGES_RESERVE) * 2 * BYTES_A_MESSAGE_MAX + unsent_packets * PACKET_ENTRY_BYTES_MAX
+    needed = (open_orders + instruments + MESSAGES_RESERVE) * 2 * BYTES_A_MESSAGE_MAX
+    needed += unsent_packets * PACKET_ENTRY_BYTES_MAX
     return feed.scalars[STORE_USED] + needed <= feed.store.size
 
 
 @kernel
 def append(feed, octets, at, payload_bytes, first_number, message_count):
-    """Store the packet `octets[at:at + payload_bytes]`; the caller's `has_room` promised the place."""
+    """Store the packet `octets[at:at + payload_bytes]`. Returns 1; 0 where it does not fit: then this packet and all
+    after it are published only."""
     used = feed.scalars[STORE_USED]
     store = feed.store
+    if used + ENTRY_BYTES + ((payload_bytes + 7) & ~7) > store.size:
+        feed.scalars[STORE_USED] = store.size
+        return 0
     _put_first_sequence(store, used, first_number)
     _put_message_count(store, used, message_count)
     _put_payload_bytes(store, used, payload_bytes)
@@ -63,4 +70,4 @@ def append(feed, octets, at, payload_bytes, first_number, message_count):
     feed.scalars[STORE_USED] = used
     store_release64(feed.addresses[_COMMITTED_BYTES], used)
     store_release64(feed.addresses[_NEXT_SEQUENCE], first_number + message_count)
-    return used
+    return 1

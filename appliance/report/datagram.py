@@ -16,6 +16,9 @@ from wire.gen import fixp
 from wire.gen import order_entry as oe
 from wire.net import udp4
 
+SESSION_BITS_SHIFT = 48
+"""ExecID = session << 48 | number of the report in the session."""
+
 CONTEXT_BYTES = fixp.messageHeader_SIZE + fixp.Context_BLOCK_LENGTH
 
 
@@ -46,6 +49,18 @@ def begin_message(tables, outbox, session, schema_id, template_id, block_bytes):
     tables.sessions[session]["next_out_seq"] += 1
     tables.counters[counters.REPORTS_OUT] += 1
     return block
+
+
+@kernel
+def message_number(tables, session):
+    """Number of the message that `begin_message` has just opened."""
+    return tables.sessions[session]["next_out_seq"] - 1
+
+
+@kernel
+def exec_id(tables, session):
+    """ExecID of the message that `begin_message` has just opened."""
+    return (np.int64(session) << SESSION_BITS_SHIFT) | (tables.sessions[session]["next_out_seq"] - 1)
 
 
 @kernel

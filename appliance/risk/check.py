@@ -1,7 +1,7 @@
 """The checks before the book, in this order; the first that fails is the reject.
 
-Instrument known, account of the session, instrument open, quantity within the instrument's limit, price within the
-instrument's band. What the book itself decides (side, type, tick, duplicates, unknown orders) is the book's.
+Instrument known; account of the session; of a mass action, that it is one that there is. All else (phase, type, tick,
+lot, limits, duplicates, unknown orders) is the book's to decide: docs/MATCHING.md.
 """
 
 from __future__ import annotations
@@ -11,39 +11,48 @@ import numpy as np
 from native import codes
 from native.jit import kernel
 from native.layout import (
-    COMMAND_PRICE_OFF_TICK,
+    COMMAND_PRICE_MISSING,
+    COMMAND_STOP_PRICE_MISSING,
     COMMAND_UNKNOWN_SECURITY,
     KIND_CANCEL,
-    TRADING_STATUS_OPEN,
+    KIND_MASS_CANCEL,
+    NO_INDEX,
 )
+from wire.gen import order_entry as oe
 
 
 @kernel
-def check(tables, record, limit):
-    """0 when `record` (COMMAND) may go to the book, else the code of the reject.
-
-    `limit` is int64[1]: the limit that was hit, in the unit of the field (0: none is meant).
-    """
-    limit[0] = 0
+def check(tables, record):
+    """0 when `record` (COMMAND) may go to the book, else the code of the reject."""
     if np.int64(record["flags"]) & COMMAND_UNKNOWN_SECURITY:
         return codes.REJECT_UNKNOWN_SYMBOL
-    if np.int64(record["kind"]) == KIND_CANCEL:
-        return 0  # taking an order out is allowed in every phase
-    if np.int64(record["account"]) != np.int64(tables.sessions[np.int64(record["session"])]["account"]):
-        return codes.REJECT_UNKNOWN_ACCOUNT
-    instrument = tables.instruments[np.int64(record["instrument"])]
-    if np.int64(instrument["status"]) != TRADING_STATUS_OPEN:
-        return codes.REJECT_EXCHANGE_CLOSED
-    qty_lots_max = instrument["qty_lots_max"]
-    if record["qty_lots"] > qty_lots_max:
-        limit[0] = qty_lots_max
-        return codes.REJECT_EXCEEDS_LIMIT
-    if np.int64(record["flags"]) & COMMAND_PRICE_OFF_TICK == 0:
-        price_ticks = record["price_ticks"]
-        if price_ticks < instrument["price_ticks_min"]:
-            limit[0] = instrument["price_ticks_min"] * instrument["tick_nanos"]
-            return codes.REJECT_PRICE_OUT_OF_BAND
-        if price_ticks > instrument["price_ticks_max"]:
-            limit[0] = instrument["price_ticks_max"] * instrument["tick_nanos"]
-            return codes.REJECT_PRICE_OUT_OF_BAND
+    kind = np.int64(record["kind"])
+    if kind == KIND_CANCEL:
+        return 0
+    own_account = np.int64(tables.sessions[np.int64(record["session"])]["account"])
+    account = np.int64(record["account"])
+    if kind == KIND_MASS_CANCEL:
+        if account not in (own_account, NO_INDEX):
+            return codes.REJECT_UNKNOWN_ACCOUNT
+        return _check_mass_action(record)
+    return 0 if account == own_account else codes.REJECT_UNKNOWN_ACCOUNT
+
+
+@kernel
+def _check_mass_action(record):
+    """The fields in which a COMMAND has type, scope, style and lockout are named in appliance/session/decode.py."""
+    scope = np.int64(record["time_in_force"])
+    if (
+        np.int64(record["ord_type"]) != oe.MassActionType_CancelOrders
+        or scope not in (oe.MassActionScope_Instrument, oe.MassActionScope_All, oe.MassActionScope_Group)
+        or np.int64(record["stp_instruction"]) > oe.AckStyle_Both
+        or np.int64(record["exec_inst"]) not in (oe.Boolean_False, oe.OrderMassActionRequest_Lockout_NULL)
+    ):
+        return codes.REJECT_MASS_ACTION_UNSUPPORTED
+    flags = np.int64(record["flags"])
+    has_band = flags & COMMAND_PRICE_MISSING == 0 or flags & COMMAND_STOP_PRICE_MISSING == 0
+    if (scope == oe.MassActionScope_Instrument or has_band) and np.int64(record["instrument"]) == NO_INDEX:
+        return codes.REJECT_MASS_ACTION_INCOMPLETE
+    if scope == oe.MassActionScope_Group and np.int64(record["cancel_group"]) == 0:
+        return codes.REJECT_MASS_ACTION_INCOMPLETE
     return 0

@@ -26,10 +26,18 @@ def fill_context(journal, session, next_number, receive_ns):
 
 
 @kernel
-def fill_trading_status(journal, instrument, status, now_ns):
-    """KIND_TRADING_STATUS: the instrument opens or closes."""
+def fill_phase(journal, instrument, phase, now_ns):
+    """KIND_PHASE: the instrument is to go into `phase` (PHASE_*)."""
     record = _cleared(journal)
     record["instrument"] = instrument
-    record["qty_lots"] = status
+    record["qty_lots"] = phase
+    record["receive_time_ns"] = now_ns
+    return 0
+
+
+@kernel
+def fill_timer(journal, now_ns):
+    """KIND_TIMER: what was due until `now_ns` is carried out."""
+    record = _cleared(journal)
     record["receive_time_ns"] = now_ns
     return 0

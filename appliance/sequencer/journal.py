@@ -1,8 +1,9 @@
 """The journal: a header and fixed-size records in a mapped file of shared memory, one writer, many readers.
 
 A record is whole before `committed_records` names it (release after the last byte), so a reader that loads that count
-with acquire sees every record whole or not at all. Each record carries a CRC32C over everything after it and the CRC
-of the record before: a chain, so a record that was lost, doubled or changed is found.
+with acquire sees every record whole or not at all. Each record carries a CRC32C over everything after it, begun with
+that of the record before (the first: with the epoch): a chain, so a record that was lost, doubled, changed or comes
+from another epoch is found.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ NANOS_A_DAY = 86_400_000_000_000
 COMMITTED = 0
 """Records written; the sequence of the last one."""
 LAST_CRC32C = 1
+"""The next record's CRC is begun with it; before the first record the epoch."""
 BURST_OPEN = 2
 """1 once this burst has its first record."""
 SCALARS_COUNT = 3
@@ -53,6 +55,11 @@ def map_journal(memory: np.ndarray) -> Journal:
     offset = JOURNAL_HEADER.fields["committed_records"][1]  # type: ignore[index]
     address = np.array([header.ctypes.data + offset], np.int64)
     return Journal(header, body.view(SEQUENCED), body.view(SESSION_PEER), address, np.zeros(SCALARS_COUNT, np.int64))
+
+
+def begin_chain(journal: Journal, epoch: int) -> None:
+    """The first record's CRC is begun with `epoch`."""
+    journal.scalars[LAST_CRC32C] = epoch
 
 
 @kernel
@@ -89,14 +96,12 @@ def commit(tables: Tables, journal: Journal, kind, time_ns):
     # the flags lie at the same place in every kind of record
     flags = np.int64(record["flags"])
     record["flags"] = flags | COMMAND_FIRST_OF_BURST if first_of_burst else flags & ~COMMAND_FIRST_OF_BURST
-    record["prev_crc32c"] = journal.scalars[LAST_CRC32C]
     record["sequence"] = index + 1
-    record["epoch"] = journal.header[0]["epoch"]
     record["length"] = RECORD_BYTES
     record["kind"] = kind
     record["time_ns"] = now_ns
     address = journal.records.ctypes.data + index * RECORD_BYTES
-    crc = crc32c(address + 4, RECORD_BYTES - 4, 0)
+    crc = crc32c(address + 4, RECORD_BYTES - 4, journal.scalars[LAST_CRC32C])
     record["crc32c"] = crc
     journal.scalars[LAST_CRC32C] = crc
     journal.scalars[COMMITTED] = index + 1
@@ -117,7 +122,7 @@ def adopt_time(tables, record_time_ns):
 @kernel
 def count_whole(records, start, stop, previous_crc32c):
     """How many records of `records[start:stop]` are whole, in order and chained; `previous_crc32c` is of the record
-    before `start` (0 before the first)."""
+    before `start` (before the first: the journal's epoch)."""
     base = records.ctypes.data
     for index in range(start, stop):
         record = records[index]
@@ -126,8 +131,7 @@ def count_whole(records, start, stop, previous_crc32c):
         if (
             np.int64(record["sequence"]) != index + 1
             or np.int64(record["length"]) != RECORD_BYTES
-            or np.int64(record["prev_crc32c"]) != previous_crc32c
-            or crc32c(address + 4, RECORD_BYTES - 4, 0) != crc
+            or crc32c(address + 4, RECORD_BYTES - 4, previous_crc32c) != crc
         ):
             return index - start
         previous_crc32c = crc

@@ -17,6 +17,10 @@
 #define INSTRUMENTS_MAX (4096)
 #define ORDERS_MAX (1048576)
 #define LEVELS_MAX (262144)
+#define TICK_ROWS_MAX (32)
+#define BREAKER_PARTS (16)
+#define ICEBERG_PARTS_MAX (1024)
+#define STEP_EVENTS_MAX (4)
 #define ORDER_SLOT_BITS (24)
 #define QTY_LOTS_MAX (2147483647)
 #define JOURNAL_HEADER_BYTES (4096)
@@ -38,6 +42,7 @@
 #define REJECT_UNKNOWN_SYMBOL (1)
 #define REJECT_EXCHANGE_CLOSED (2)
 #define REJECT_EXCEEDS_LIMIT (3)
+#define REJECT_TOO_LATE (4)
 #define REJECT_UNKNOWN_ORDER (5)
 #define REJECT_DUPLICATE_ORDER (6)
 #define REJECT_UNSUPPORTED_ORDER (11)
@@ -48,10 +53,37 @@
 #define REJECT_INVALID_SIDE (9001)
 #define REJECT_BOOK_FULL (9002)
 #define REJECT_ORDER_MISMATCH (9003)
+#define REJECT_HALTED (9004)
+#define REJECT_NOT_IN_THIS_PHASE (9005)
+#define REJECT_FROZEN (9006)
+#define REJECT_WOULD_TRADE (9007)
+#define REJECT_PRICE_MISSING (9008)
+#define REJECT_STOP_PRICE_MISSING (9009)
+#define REJECT_REDUCE_ONLY (9010)
+#define REJECT_EXPIRE_TIME (9011)
+#define REJECT_MASS_ACTION_UNSUPPORTED (9012)
+#define REJECT_MASS_ACTION_INCOMPLETE (9013)
 #define RESTATEMENT_NONE (0)
 #define RESTATEMENT_IOC_REMAINDER (9101)
 #define RESTATEMENT_FOK_KILLED (9102)
 #define RESTATEMENT_REPLACED_TO_NOTHING (9103)
+#define RESTATEMENT_ICEBERG_REFRESH (9104)
+#define RESTATEMENT_STP_DECREMENT (9105)
+#define RESTATEMENT_SLIDE (9106)
+#define RESTATEMENT_REDUCE_ONLY (9107)
+#define RESTATEMENT_MARKET_REMAINDER (9108)
+#define RESTATEMENT_NO_LIQUIDITY (9109)
+#define RESTATEMENT_MIN_QTY (9110)
+#define RESTATEMENT_VOLATILITY (9111)
+#define RESTATEMENT_AUCTION_REMAINDER (9112)
+#define RESTATEMENT_MARKET_TO_LIMIT (9113)
+#define RESTATEMENT_BOOK_FULL (9114)
+#define RESTATEMENT_EXPIRED (9115)
+#define RESTATEMENT_TRIGGERED (9116)
+#define RESTATEMENT_JOINED_AUCTION (9117)
+#define RESTATEMENT_STP_RESTING (103)
+#define RESTATEMENT_STP_AGGRESSOR (107)
+#define RESTATEMENT_MASS_ACTION (202)
 
 /* native/layout.py */
 #define PKT_CLOCK_NONE (0)
@@ -69,18 +101,31 @@
 #define KIND_NEW_ORDER (1)
 #define KIND_CANCEL (2)
 #define KIND_REPLACE (3)
+#define KIND_MASS_CANCEL (4)
+#define KIND_PHASE (5)
+#define KIND_TIMER (6)
+#define KIND_OF_THE_BOOK_MAX (6)
 #define KIND_SESSION_PEER (16)
-#define KIND_TRADING_STATUS (17)
 #define KIND_CONTEXT (18)
-#define TRADING_STATUS_OPEN (1)
-#define TRADING_STATUS_CLOSED (4)
+#define PHASE_PRE_OPEN (0)
+#define PHASE_CONTINUOUS (1)
+#define PHASE_HALT (2)
+#define PHASE_VOLATILITY_AUCTION (3)
+#define PHASE_CLOSED (4)
+#define PHASE_FREEZE (5)
+#define PHASE_OPENING_AUCTION (7)
+#define PHASE_CLOSING_AUCTION (8)
 #define COMMAND_FIRST_OF_BURST (1)
 #define COMMAND_UNKNOWN_SECURITY (2)
 #define COMMAND_PRICE_OFF_TICK (4)
 #define COMMAND_QTY_OUT_OF_RANGE (8)
+#define COMMAND_PRICE_MISSING (16)
+#define COMMAND_STOP_PRICE_MISSING (32)
+#define COMMAND_STOP_PRICE_OFF_TICK (64)
+#define COMMAND_ANY_SESSION (128)
 #define VLAN_NONE UINT64_C(0xFFFFFFFF)
 #define JOURNAL_MAGIC UINT64_C(0x4C4E524A57544950)
-#define JOURNAL_FORMAT_VERSION (1)
+#define JOURNAL_FORMAT_VERSION (2)
 #define FEED_MAGIC UINT64_C(0x4445454657544950)
 #define FEED_FORMAT_VERSION (1)
 #define EVENT_ACCEPTED (1)
@@ -89,17 +134,41 @@
 #define EVENT_CANCELED (4)
 #define EVENT_REPLACED (5)
 #define EVENT_REJECTED (6)
-#define EVENT_TRADING_STATUS (7)
+#define EVENT_PHASE (7)
+#define EVENT_TRIGGERED (8)
+#define EVENT_RESTATED (9)
+#define EVENT_AUCTION (10)
+#define EVENT_MASS_CANCELED (11)
 #define EVENT_FLAG_WAS_RESTING (1)
 #define EVENT_FLAG_PRIORITY_RETAINED (2)
 #define EVENT_FLAG_REPLACED_TO_NOTHING (4)
+#define EVENT_FLAG_HIDDEN (8)
+#define EVENT_FLAG_MAKER_HIDDEN (16)
+#define EVENT_FLAG_AGGRESSOR (32)
+#define EVENT_FLAG_AUCTION (64)
+#define EVENT_FLAG_FIRST (128)
+#define EVENT_FLAG_LAST (256)
+#define EVENT_FLAG_PRICE (512)
+#define EVENT_FLAG_HELD (1024)
+#define EVENT_FLAG_FROZEN (2048)
 #define NO_INDEX UINT64_C(0xFFFFFFFF)
+#define TRAIT_TERMS (128)
+#define PLACE_BOOK (0)
+#define PLACE_WAITING (1)
+#define PLACE_PARKED (2)
 #define LADDER_LEVEL_BIT UINT64_C(0x80000000)
-#define PENDING_NOTHING (0)
-#define PENDING_SWEEP (1)
-#define PENDING_KILL (2)
+#define NEVER_NS UINT64_C(0x7FFFFFFFFFFFFFFF)
+#define PENDING_COUNT (1)
+#define PENDING_SWEEP (2)
+#define PENDING_END (4)
+#define PENDING_PHASE (8)
+#define PENDING_CASCADE (16)
+#define PENDING_MASS (32)
+#define PENDING_EXPIRY (64)
+#define PENDING_PRICE (128)
+#define PENDING_TIMER (256)
 #define CONTROL_STOP (1)
-#define CONTROL_TRADING_STATUS (2)
+#define CONTROL_PHASE (2)
 
 typedef struct {
     uint64_t data;
@@ -163,11 +232,9 @@ _Static_assert(offsetof(port_stats_t, link_up) == 152, "PORT_STATS.link_up");
 
 typedef struct {
     uint32_t crc32c;
-    uint32_t prev_crc32c;
-    uint64_t sequence;
-    uint32_t epoch;
     uint16_t length;
     uint16_t kind;
+    uint64_t sequence;
     uint64_t time_ns;
     uint64_t receive_time_ns;
     uint64_t session_seq;
@@ -176,12 +243,16 @@ typedef struct {
     uint64_t order_id;
     int64_t price_ticks;
     int64_t stop_price_ticks;
-    int64_t qty_lots;
-    int64_t display_qty_lots;
+    uint64_t expire_time_ns;
+    int32_t qty_lots;
+    int32_t display_qty_lots;
+    int32_t min_qty_lots;
     uint32_t instrument;
     uint32_t account;
     uint32_t self_match_prevention_id;
     uint32_t session;
+    uint16_t cancel_group;
+    uint16_t risk_group;
     uint8_t side;
     uint8_t ord_type;
     uint8_t time_in_force;
@@ -191,25 +262,27 @@ typedef struct {
 } sequenced_t;
 _Static_assert(sizeof(sequenced_t) == 128, "SEQUENCED");
 _Static_assert(offsetof(sequenced_t, crc32c) == 0, "SEQUENCED.crc32c");
-_Static_assert(offsetof(sequenced_t, prev_crc32c) == 4, "SEQUENCED.prev_crc32c");
+_Static_assert(offsetof(sequenced_t, length) == 4, "SEQUENCED.length");
+_Static_assert(offsetof(sequenced_t, kind) == 6, "SEQUENCED.kind");
 _Static_assert(offsetof(sequenced_t, sequence) == 8, "SEQUENCED.sequence");
-_Static_assert(offsetof(sequenced_t, epoch) == 16, "SEQUENCED.epoch");
-_Static_assert(offsetof(sequenced_t, length) == 20, "SEQUENCED.length");
-_Static_assert(offsetof(sequenced_t, kind) == 22, "SEQUENCED.kind");
-_Static_assert(offsetof(sequenced_t, time_ns) == 24, "SEQUENCED.time_ns");
-_Static_assert(offsetof(sequenced_t, receive_time_ns) == 32, "SEQUENCED.receive_time_ns");
-_Static_assert(offsetof(sequenced_t, session_seq) == 40, "SEQUENCED.session_seq");
-_Static_assert(offsetof(sequenced_t, cl_ord_id) == 48, "SEQUENCED.cl_ord_id");
-_Static_assert(offsetof(sequenced_t, orig_cl_ord_id) == 56, "SEQUENCED.orig_cl_ord_id");
-_Static_assert(offsetof(sequenced_t, order_id) == 64, "SEQUENCED.order_id");
-_Static_assert(offsetof(sequenced_t, price_ticks) == 72, "SEQUENCED.price_ticks");
-_Static_assert(offsetof(sequenced_t, stop_price_ticks) == 80, "SEQUENCED.stop_price_ticks");
+_Static_assert(offsetof(sequenced_t, time_ns) == 16, "SEQUENCED.time_ns");
+_Static_assert(offsetof(sequenced_t, receive_time_ns) == 24, "SEQUENCED.receive_time_ns");
+_Static_assert(offsetof(sequenced_t, session_seq) == 32, "SEQUENCED.session_seq");
+_Static_assert(offsetof(sequenced_t, cl_ord_id) == 40, "SEQUENCED.cl_ord_id");
+_Static_assert(offsetof(sequenced_t, orig_cl_ord_id) == 48, "SEQUENCED.orig_cl_ord_id");
+_Static_assert(offsetof(sequenced_t, order_id) == 56, "SEQUENCED.order_id");
+_Static_assert(offsetof(sequenced_t, price_ticks) == 64, "SEQUENCED.price_ticks");
+_Static_assert(offsetof(sequenced_t, stop_price_ticks) == 72, "SEQUENCED.stop_price_ticks");
+_Static_assert(offsetof(sequenced_t, expire_time_ns) == 80, "SEQUENCED.expire_time_ns");
 _Static_assert(offsetof(sequenced_t, qty_lots) == 88, "SEQUENCED.qty_lots");
-_Static_assert(offsetof(sequenced_t, display_qty_lots) == 96, "SEQUENCED.display_qty_lots");
-_Static_assert(offsetof(sequenced_t, instrument) == 104, "SEQUENCED.instrument");
-_Static_assert(offsetof(sequenced_t, account) == 108, "SEQUENCED.account");
-_Static_assert(offsetof(sequenced_t, self_match_prevention_id) == 112, "SEQUENCED.self_match_prevention_id");
-_Static_assert(offsetof(sequenced_t, session) == 116, "SEQUENCED.session");
+_Static_assert(offsetof(sequenced_t, display_qty_lots) == 92, "SEQUENCED.display_qty_lots");
+_Static_assert(offsetof(sequenced_t, min_qty_lots) == 96, "SEQUENCED.min_qty_lots");
+_Static_assert(offsetof(sequenced_t, instrument) == 100, "SEQUENCED.instrument");
+_Static_assert(offsetof(sequenced_t, account) == 104, "SEQUENCED.account");
+_Static_assert(offsetof(sequenced_t, self_match_prevention_id) == 108, "SEQUENCED.self_match_prevention_id");
+_Static_assert(offsetof(sequenced_t, session) == 112, "SEQUENCED.session");
+_Static_assert(offsetof(sequenced_t, cancel_group) == 116, "SEQUENCED.cancel_group");
+_Static_assert(offsetof(sequenced_t, risk_group) == 118, "SEQUENCED.risk_group");
 _Static_assert(offsetof(sequenced_t, side) == 120, "SEQUENCED.side");
 _Static_assert(offsetof(sequenced_t, ord_type) == 121, "SEQUENCED.ord_type");
 _Static_assert(offsetof(sequenced_t, time_in_force) == 122, "SEQUENCED.time_in_force");
@@ -221,11 +294,9 @@ typedef sequenced_t command_t;
 
 typedef struct {
     uint32_t crc32c;
-    uint32_t prev_crc32c;
-    uint64_t sequence;
-    uint32_t epoch;
     uint16_t length;
     uint16_t kind;
+    uint64_t sequence;
     uint64_t time_ns;
     uint32_t session;
     uint32_t peer_ip;
@@ -235,26 +306,24 @@ typedef struct {
     uint64_t peer_mac;
     uint64_t local_mac;
     uint32_t vlan_tci;
-    uint8_t reserved[58];
+    uint8_t reserved[66];
     uint16_t flags;
 } session_peer_t;
 _Static_assert(sizeof(session_peer_t) == 128, "SESSION_PEER");
 _Static_assert(offsetof(session_peer_t, crc32c) == 0, "SESSION_PEER.crc32c");
-_Static_assert(offsetof(session_peer_t, prev_crc32c) == 4, "SESSION_PEER.prev_crc32c");
+_Static_assert(offsetof(session_peer_t, length) == 4, "SESSION_PEER.length");
+_Static_assert(offsetof(session_peer_t, kind) == 6, "SESSION_PEER.kind");
 _Static_assert(offsetof(session_peer_t, sequence) == 8, "SESSION_PEER.sequence");
-_Static_assert(offsetof(session_peer_t, epoch) == 16, "SESSION_PEER.epoch");
-_Static_assert(offsetof(session_peer_t, length) == 20, "SESSION_PEER.length");
-_Static_assert(offsetof(session_peer_t, kind) == 22, "SESSION_PEER.kind");
-_Static_assert(offsetof(session_peer_t, time_ns) == 24, "SESSION_PEER.time_ns");
-_Static_assert(offsetof(session_peer_t, session) == 32, "SESSION_PEER.session");
-_Static_assert(offsetof(session_peer_t, peer_ip) == 36, "SESSION_PEER.peer_ip");
-_Static_assert(offsetof(session_peer_t, local_ip) == 40, "SESSION_PEER.local_ip");
-_Static_assert(offsetof(session_peer_t, peer_udp_port) == 44, "SESSION_PEER.peer_udp_port");
-_Static_assert(offsetof(session_peer_t, local_udp_port) == 46, "SESSION_PEER.local_udp_port");
-_Static_assert(offsetof(session_peer_t, peer_mac) == 48, "SESSION_PEER.peer_mac");
-_Static_assert(offsetof(session_peer_t, local_mac) == 56, "SESSION_PEER.local_mac");
-_Static_assert(offsetof(session_peer_t, vlan_tci) == 64, "SESSION_PEER.vlan_tci");
-_Static_assert(offsetof(session_peer_t, reserved) == 68, "SESSION_PEER.reserved");
+_Static_assert(offsetof(session_peer_t, time_ns) == 16, "SESSION_PEER.time_ns");
+_Static_assert(offsetof(session_peer_t, session) == 24, "SESSION_PEER.session");
+_Static_assert(offsetof(session_peer_t, peer_ip) == 28, "SESSION_PEER.peer_ip");
+_Static_assert(offsetof(session_peer_t, local_ip) == 32, "SESSION_PEER.local_ip");
+_Static_assert(offsetof(session_peer_t, peer_udp_port) == 36, "SESSION_PEER.peer_udp_port");
+_Static_assert(offsetof(session_peer_t, local_udp_port) == 38, "SESSION_PEER.local_udp_port");
+_Static_assert(offsetof(session_peer_t, peer_mac) == 40, "SESSION_PEER.peer_mac");
+_Static_assert(offsetof(session_peer_t, local_mac) == 48, "SESSION_PEER.local_mac");
+_Static_assert(offsetof(session_peer_t, vlan_tci) == 56, "SESSION_PEER.vlan_tci");
+_Static_assert(offsetof(session_peer_t, reserved) == 60, "SESSION_PEER.reserved");
 _Static_assert(offsetof(session_peer_t, flags) == 126, "SESSION_PEER.flags");
 
 typedef struct {
@@ -320,64 +389,66 @@ _Static_assert(offsetof(feed_entry_t, payload_bytes) == 12, "FEED_ENTRY.payload_
 typedef struct {
     uint8_t kind;
     uint8_t side;
-    uint8_t time_in_force;
     uint8_t ord_type;
+    uint8_t time_in_force;
     uint16_t reason;
-    uint16_t exec_inst;
-    uint32_t instrument;
-    uint32_t session;
-    uint32_t account;
-    uint16_t request_kind;
     uint16_t flags;
-    uint64_t cl_ord_id;
-    uint64_t orig_cl_ord_id;
+    uint32_t instrument;
+    uint32_t account;
     uint64_t order_id;
+    uint64_t cl_ord_id;
     int64_t price_ticks;
-    int64_t qty_lots;
-    int64_t leaves_lots;
-    int64_t cum_lots;
+    int32_t qty_lots;
+    int32_t leaves_lots;
+    int32_t cum_lots;
+    int32_t display_lots;
     uint64_t priority;
-    uint64_t trade_id;
-    int64_t limit_value;
+    uint16_t session;
+    uint8_t request_kind;
+    uint8_t exec_inst;
+    uint16_t maker_session;
+    uint16_t reserved;
+    uint32_t maker_account;
+    int32_t maker_leaves_lots;
+    int32_t maker_cum_lots;
+    int32_t maker_display_lots;
     uint64_t maker_order_id;
     uint64_t maker_cl_ord_id;
-    int64_t maker_leaves_lots;
-    int64_t maker_cum_lots;
     uint64_t maker_priority;
-    uint32_t maker_session;
-    uint32_t maker_account;
-    uint64_t reserved;
+    uint64_t trade_id;
+    int64_t limit_value;
 } event_t;
-_Static_assert(sizeof(event_t) == 160, "EVENT");
+_Static_assert(sizeof(event_t) == 128, "EVENT");
 _Static_assert(offsetof(event_t, kind) == 0, "EVENT.kind");
 _Static_assert(offsetof(event_t, side) == 1, "EVENT.side");
-_Static_assert(offsetof(event_t, time_in_force) == 2, "EVENT.time_in_force");
-_Static_assert(offsetof(event_t, ord_type) == 3, "EVENT.ord_type");
+_Static_assert(offsetof(event_t, ord_type) == 2, "EVENT.ord_type");
+_Static_assert(offsetof(event_t, time_in_force) == 3, "EVENT.time_in_force");
 _Static_assert(offsetof(event_t, reason) == 4, "EVENT.reason");
-_Static_assert(offsetof(event_t, exec_inst) == 6, "EVENT.exec_inst");
+_Static_assert(offsetof(event_t, flags) == 6, "EVENT.flags");
 _Static_assert(offsetof(event_t, instrument) == 8, "EVENT.instrument");
-_Static_assert(offsetof(event_t, session) == 12, "EVENT.session");
-_Static_assert(offsetof(event_t, account) == 16, "EVENT.account");
-_Static_assert(offsetof(event_t, request_kind) == 20, "EVENT.request_kind");
-_Static_assert(offsetof(event_t, flags) == 22, "EVENT.flags");
+_Static_assert(offsetof(event_t, account) == 12, "EVENT.account");
+_Static_assert(offsetof(event_t, order_id) == 16, "EVENT.order_id");
 _Static_assert(offsetof(event_t, cl_ord_id) == 24, "EVENT.cl_ord_id");
-_Static_assert(offsetof(event_t, orig_cl_ord_id) == 32, "EVENT.orig_cl_ord_id");
-_Static_assert(offsetof(event_t, order_id) == 40, "EVENT.order_id");
-_Static_assert(offsetof(event_t, price_ticks) == 48, "EVENT.price_ticks");
-_Static_assert(offsetof(event_t, qty_lots) == 56, "EVENT.qty_lots");
-_Static_assert(offsetof(event_t, leaves_lots) == 64, "EVENT.leaves_lots");
-_Static_assert(offsetof(event_t, cum_lots) == 72, "EVENT.cum_lots");
-_Static_assert(offsetof(event_t, priority) == 80, "EVENT.priority");
-_Static_assert(offsetof(event_t, trade_id) == 88, "EVENT.trade_id");
-_Static_assert(offsetof(event_t, limit_value) == 96, "EVENT.limit_value");
-_Static_assert(offsetof(event_t, maker_order_id) == 104, "EVENT.maker_order_id");
-_Static_assert(offsetof(event_t, maker_cl_ord_id) == 112, "EVENT.maker_cl_ord_id");
-_Static_assert(offsetof(event_t, maker_leaves_lots) == 120, "EVENT.maker_leaves_lots");
-_Static_assert(offsetof(event_t, maker_cum_lots) == 128, "EVENT.maker_cum_lots");
-_Static_assert(offsetof(event_t, maker_priority) == 136, "EVENT.maker_priority");
-_Static_assert(offsetof(event_t, maker_session) == 144, "EVENT.maker_session");
-_Static_assert(offsetof(event_t, maker_account) == 148, "EVENT.maker_account");
-_Static_assert(offsetof(event_t, reserved) == 152, "EVENT.reserved");
+_Static_assert(offsetof(event_t, price_ticks) == 32, "EVENT.price_ticks");
+_Static_assert(offsetof(event_t, qty_lots) == 40, "EVENT.qty_lots");
+_Static_assert(offsetof(event_t, leaves_lots) == 44, "EVENT.leaves_lots");
+_Static_assert(offsetof(event_t, cum_lots) == 48, "EVENT.cum_lots");
+_Static_assert(offsetof(event_t, display_lots) == 52, "EVENT.display_lots");
+_Static_assert(offsetof(event_t, priority) == 56, "EVENT.priority");
+_Static_assert(offsetof(event_t, session) == 64, "EVENT.session");
+_Static_assert(offsetof(event_t, request_kind) == 66, "EVENT.request_kind");
+_Static_assert(offsetof(event_t, exec_inst) == 67, "EVENT.exec_inst");
+_Static_assert(offsetof(event_t, maker_session) == 68, "EVENT.maker_session");
+_Static_assert(offsetof(event_t, reserved) == 70, "EVENT.reserved");
+_Static_assert(offsetof(event_t, maker_account) == 72, "EVENT.maker_account");
+_Static_assert(offsetof(event_t, maker_leaves_lots) == 76, "EVENT.maker_leaves_lots");
+_Static_assert(offsetof(event_t, maker_cum_lots) == 80, "EVENT.maker_cum_lots");
+_Static_assert(offsetof(event_t, maker_display_lots) == 84, "EVENT.maker_display_lots");
+_Static_assert(offsetof(event_t, maker_order_id) == 88, "EVENT.maker_order_id");
+_Static_assert(offsetof(event_t, maker_cl_ord_id) == 96, "EVENT.maker_cl_ord_id");
+_Static_assert(offsetof(event_t, maker_priority) == 104, "EVENT.maker_priority");
+_Static_assert(offsetof(event_t, trade_id) == 112, "EVENT.trade_id");
+_Static_assert(offsetof(event_t, limit_value) == 120, "EVENT.limit_value");
 
 typedef struct {
     uint64_t order_id;
@@ -395,7 +466,7 @@ typedef struct {
     uint8_t side;
     uint8_t ord_type;
     uint8_t time_in_force;
-    uint8_t exec_inst;
+    uint8_t traits;
 } order_t;
 _Static_assert(sizeof(order_t) == 64, "ORDER");
 _Static_assert(offsetof(order_t, order_id) == 0, "ORDER.order_id");
@@ -413,7 +484,39 @@ _Static_assert(offsetof(order_t, instrument) == 58, "ORDER.instrument");
 _Static_assert(offsetof(order_t, side) == 60, "ORDER.side");
 _Static_assert(offsetof(order_t, ord_type) == 61, "ORDER.ord_type");
 _Static_assert(offsetof(order_t, time_in_force) == 62, "ORDER.time_in_force");
-_Static_assert(offsetof(order_t, exec_inst) == 63, "ORDER.exec_inst");
+_Static_assert(offsetof(order_t, traits) == 63, "ORDER.traits");
+
+typedef struct {
+    int64_t stop_price_ticks;
+    int64_t expire_time_ns;
+    uint32_t display_qty_lots;
+    uint32_t displayed_lots;
+    uint32_t min_qty_lots;
+    uint32_t self_match_prevention_id;
+    uint32_t expiry_next;
+    uint32_t expiry_prev;
+    uint32_t expiry_level;
+    uint16_t cancel_group;
+    uint16_t risk_group;
+    uint8_t stp_instruction;
+    uint8_t place;
+    uint8_t reserved[14];
+} terms_t;
+_Static_assert(sizeof(terms_t) == 64, "TERMS");
+_Static_assert(offsetof(terms_t, stop_price_ticks) == 0, "TERMS.stop_price_ticks");
+_Static_assert(offsetof(terms_t, expire_time_ns) == 8, "TERMS.expire_time_ns");
+_Static_assert(offsetof(terms_t, display_qty_lots) == 16, "TERMS.display_qty_lots");
+_Static_assert(offsetof(terms_t, displayed_lots) == 20, "TERMS.displayed_lots");
+_Static_assert(offsetof(terms_t, min_qty_lots) == 24, "TERMS.min_qty_lots");
+_Static_assert(offsetof(terms_t, self_match_prevention_id) == 28, "TERMS.self_match_prevention_id");
+_Static_assert(offsetof(terms_t, expiry_next) == 32, "TERMS.expiry_next");
+_Static_assert(offsetof(terms_t, expiry_prev) == 36, "TERMS.expiry_prev");
+_Static_assert(offsetof(terms_t, expiry_level) == 40, "TERMS.expiry_level");
+_Static_assert(offsetof(terms_t, cancel_group) == 44, "TERMS.cancel_group");
+_Static_assert(offsetof(terms_t, risk_group) == 46, "TERMS.risk_group");
+_Static_assert(offsetof(terms_t, stp_instruction) == 48, "TERMS.stp_instruction");
+_Static_assert(offsetof(terms_t, place) == 49, "TERMS.place");
+_Static_assert(offsetof(terms_t, reserved) == 50, "TERMS.reserved");
 
 typedef struct {
     int64_t key;
@@ -430,6 +533,16 @@ _Static_assert(offsetof(level_t, head) == 16, "LEVEL.head");
 _Static_assert(offsetof(level_t, tail) == 20, "LEVEL.tail");
 _Static_assert(offsetof(level_t, parent) == 24, "LEVEL.parent");
 _Static_assert(offsetof(level_t, orders) == 28, "LEVEL.orders");
+
+typedef struct {
+    int64_t hidden_lots;
+    uint32_t head;
+    uint32_t tail;
+} level_hidden_t;
+_Static_assert(sizeof(level_hidden_t) == 16, "LEVEL_HIDDEN");
+_Static_assert(offsetof(level_hidden_t, hidden_lots) == 0, "LEVEL_HIDDEN.hidden_lots");
+_Static_assert(offsetof(level_hidden_t, head) == 8, "LEVEL_HIDDEN.head");
+_Static_assert(offsetof(level_hidden_t, tail) == 12, "LEVEL_HIDDEN.tail");
 
 typedef struct {
     int64_t key;
@@ -462,6 +575,130 @@ _Static_assert(offsetof(book_side_t, orders) == 20, "BOOK_SIDE.orders");
 _Static_assert(offsetof(book_side_t, reserved) == 24, "BOOK_SIDE.reserved");
 
 typedef struct {
+    int64_t price_ticks_min;
+    int64_t price_ticks_max;
+    int64_t last_ticks;
+    uint32_t qty_lots_min;
+    uint32_t qty_lots_max;
+    uint32_t qty_step_lots;
+    uint32_t tick_table;
+    uint32_t waiting_orders;
+    uint32_t reduce_only_orders;
+    uint8_t phase;
+    uint8_t frozen;
+    uint8_t has_last;
+    uint8_t has_static_reference;
+    uint8_t has_trade_range;
+    uint8_t is_touched;
+    uint8_t auction_changed;
+    uint8_t schedule_runs;
+    uint32_t auction_only_orders;
+    uint32_t extension_number;
+    int64_t static_reference_ticks;
+    int64_t static_band_ticks;
+    int64_t dynamic_band_ticks;
+    int64_t breaker_ticks;
+    int64_t breaker_window_ns;
+    int64_t market_protection_ticks;
+    int64_t auction_band_ticks;
+    int64_t touched_low_ticks;
+    int64_t touched_high_ticks;
+    int64_t volatility_auction_ns;
+    int64_t extension_ns;
+    int64_t halt_ns;
+    int64_t freeze_ns;
+    int64_t phase_due_ns;
+    int64_t freeze_due_ns;
+    int64_t schedule_due_ns;
+    uint32_t schedule_first;
+    uint32_t schedule_count;
+    uint32_t schedule_next;
+    uint32_t extensions_max;
+    uint32_t next_phase;
+    uint8_t reserved[44];
+} book_instrument_t;
+_Static_assert(sizeof(book_instrument_t) == 256, "BOOK_INSTRUMENT");
+_Static_assert(offsetof(book_instrument_t, price_ticks_min) == 0, "BOOK_INSTRUMENT.price_ticks_min");
+_Static_assert(offsetof(book_instrument_t, price_ticks_max) == 8, "BOOK_INSTRUMENT.price_ticks_max");
+_Static_assert(offsetof(book_instrument_t, last_ticks) == 16, "BOOK_INSTRUMENT.last_ticks");
+_Static_assert(offsetof(book_instrument_t, qty_lots_min) == 24, "BOOK_INSTRUMENT.qty_lots_min");
+_Static_assert(offsetof(book_instrument_t, qty_lots_max) == 28, "BOOK_INSTRUMENT.qty_lots_max");
+_Static_assert(offsetof(book_instrument_t, qty_step_lots) == 32, "BOOK_INSTRUMENT.qty_step_lots");
+_Static_assert(offsetof(book_instrument_t, tick_table) == 36, "BOOK_INSTRUMENT.tick_table");
+_Static_assert(offsetof(book_instrument_t, waiting_orders) == 40, "BOOK_INSTRUMENT.waiting_orders");
+_Static_assert(offsetof(book_instrument_t, reduce_only_orders) == 44, "BOOK_INSTRUMENT.reduce_only_orders");
+_Static_assert(offsetof(book_instrument_t, phase) == 48, "BOOK_INSTRUMENT.phase");
+_Static_assert(offsetof(book_instrument_t, frozen) == 49, "BOOK_INSTRUMENT.frozen");
+_Static_assert(offsetof(book_instrument_t, has_last) == 50, "BOOK_INSTRUMENT.has_last");
+_Static_assert(offsetof(book_instrument_t, has_static_reference) == 51, "BOOK_INSTRUMENT.has_static_reference");
+_Static_assert(offsetof(book_instrument_t, has_trade_range) == 52, "BOOK_INSTRUMENT.has_trade_range");
+_Static_assert(offsetof(book_instrument_t, is_touched) == 53, "BOOK_INSTRUMENT.is_touched");
+_Static_assert(offsetof(book_instrument_t, auction_changed) == 54, "BOOK_INSTRUMENT.auction_changed");
+_Static_assert(offsetof(book_instrument_t, schedule_runs) == 55, "BOOK_INSTRUMENT.schedule_runs");
+_Static_assert(offsetof(book_instrument_t, auction_only_orders) == 56, "BOOK_INSTRUMENT.auction_only_orders");
+_Static_assert(offsetof(book_instrument_t, extension_number) == 60, "BOOK_INSTRUMENT.extension_number");
+_Static_assert(offsetof(book_instrument_t, static_reference_ticks) == 64, "BOOK_INSTRUMENT.static_reference_ticks");
+_Static_assert(offsetof(book_instrument_t, static_band_ticks) == 72, "BOOK_INSTRUMENT.static_band_ticks");
+_Static_assert(offsetof(book_instrument_t, dynamic_band_ticks) == 80, "BOOK_INSTRUMENT.dynamic_band_ticks");
+_Static_assert(offsetof(book_instrument_t, breaker_ticks) == 88, "BOOK_INSTRUMENT.breaker_ticks");
+_Static_assert(offsetof(book_instrument_t, breaker_window_ns) == 96, "BOOK_INSTRUMENT.breaker_window_ns");
+_Static_assert(offsetof(book_instrument_t, market_protection_ticks) == 104, "BOOK_INSTRUMENT.market_protection_ticks");
+_Static_assert(offsetof(book_instrument_t, auction_band_ticks) == 112, "BOOK_INSTRUMENT.auction_band_ticks");
+_Static_assert(offsetof(book_instrument_t, touched_low_ticks) == 120, "BOOK_INSTRUMENT.touched_low_ticks");
+_Static_assert(offsetof(book_instrument_t, touched_high_ticks) == 128, "BOOK_INSTRUMENT.touched_high_ticks");
+_Static_assert(offsetof(book_instrument_t, volatility_auction_ns) == 136, "BOOK_INSTRUMENT.volatility_auction_ns");
+_Static_assert(offsetof(book_instrument_t, extension_ns) == 144, "BOOK_INSTRUMENT.extension_ns");
+_Static_assert(offsetof(book_instrument_t, halt_ns) == 152, "BOOK_INSTRUMENT.halt_ns");
+_Static_assert(offsetof(book_instrument_t, freeze_ns) == 160, "BOOK_INSTRUMENT.freeze_ns");
+_Static_assert(offsetof(book_instrument_t, phase_due_ns) == 168, "BOOK_INSTRUMENT.phase_due_ns");
+_Static_assert(offsetof(book_instrument_t, freeze_due_ns) == 176, "BOOK_INSTRUMENT.freeze_due_ns");
+_Static_assert(offsetof(book_instrument_t, schedule_due_ns) == 184, "BOOK_INSTRUMENT.schedule_due_ns");
+_Static_assert(offsetof(book_instrument_t, schedule_first) == 192, "BOOK_INSTRUMENT.schedule_first");
+_Static_assert(offsetof(book_instrument_t, schedule_count) == 196, "BOOK_INSTRUMENT.schedule_count");
+_Static_assert(offsetof(book_instrument_t, schedule_next) == 200, "BOOK_INSTRUMENT.schedule_next");
+_Static_assert(offsetof(book_instrument_t, extensions_max) == 204, "BOOK_INSTRUMENT.extensions_max");
+_Static_assert(offsetof(book_instrument_t, next_phase) == 208, "BOOK_INSTRUMENT.next_phase");
+_Static_assert(offsetof(book_instrument_t, reserved) == 212, "BOOK_INSTRUMENT.reserved");
+
+typedef struct {
+    int64_t time_of_day_ns;
+    uint32_t phase;
+    uint32_t reserved;
+} schedule_entry_t;
+_Static_assert(sizeof(schedule_entry_t) == 16, "SCHEDULE_ENTRY");
+_Static_assert(offsetof(schedule_entry_t, time_of_day_ns) == 0, "SCHEDULE_ENTRY.time_of_day_ns");
+_Static_assert(offsetof(schedule_entry_t, phase) == 8, "SCHEDULE_ENTRY.phase");
+_Static_assert(offsetof(schedule_entry_t, reserved) == 12, "SCHEDULE_ENTRY.reserved");
+
+typedef struct {
+    int64_t from_ticks;
+    int64_t step_ticks;
+} tick_row_t;
+_Static_assert(sizeof(tick_row_t) == 16, "TICK_ROW");
+_Static_assert(offsetof(tick_row_t, from_ticks) == 0, "TICK_ROW.from_ticks");
+_Static_assert(offsetof(tick_row_t, step_ticks) == 8, "TICK_ROW.step_ticks");
+
+typedef struct {
+    uint32_t account;
+    uint32_t instrument;
+    int64_t net_lots;
+} position_t;
+_Static_assert(sizeof(position_t) == 16, "POSITION");
+_Static_assert(offsetof(position_t, account) == 0, "POSITION.account");
+_Static_assert(offsetof(position_t, instrument) == 4, "POSITION.instrument");
+_Static_assert(offsetof(position_t, net_lots) == 8, "POSITION.net_lots");
+
+typedef struct {
+    int64_t number;
+    int64_t low_ticks;
+    int64_t high_ticks;
+} breaker_part_t;
+_Static_assert(sizeof(breaker_part_t) == 24, "BREAKER_PART");
+_Static_assert(offsetof(breaker_part_t, number) == 0, "BREAKER_PART.number");
+_Static_assert(offsetof(breaker_part_t, low_ticks) == 8, "BREAKER_PART.low_ticks");
+_Static_assert(offsetof(breaker_part_t, high_ticks) == 16, "BREAKER_PART.high_ticks");
+
+typedef struct {
     uint64_t orders_taken;
     uint64_t priorities_given;
     uint64_t trades;
@@ -471,12 +708,62 @@ typedef struct {
     uint32_t open_orders;
     uint32_t open_levels;
     uint32_t open_nodes;
-    uint32_t pending_stage;
-    uint32_t pending_slot;
-    uint32_t pending_request_kind;
-    uint32_t pending_flags;
+    uint32_t pending_work;
+    uint32_t positions_used;
+    uint32_t positions_max;
+    uint32_t visits_max;
+    uint64_t index_factor;
+    int64_t next_due_ns;
+    int64_t instruments_due_ns;
+    int64_t now_ns;
+    uint32_t request_kind;
+    uint32_t is_first_told;
+    uint32_t is_held;
+    uint32_t flight_slot;
+    uint32_t flight_flags;
+    uint32_t flight_reason;
+    uint32_t flight_cursor;
+    uint32_t flight_order;
+    int64_t counted_lots;
+    int64_t counted_behind_lots;
+    int64_t range_low_ticks;
+    int64_t range_high_ticks;
+    int64_t breaker_low_ticks;
+    int64_t breaker_high_ticks;
+    uint32_t cascade_instrument;
+    uint32_t cascade_heap;
+    uint32_t cascade_falling;
+    uint32_t cascade_rising;
+    uint32_t phase_instrument;
+    uint32_t phase_step;
+    uint32_t phase_target;
+    uint32_t phase_cause;
+    uint32_t walk_instrument;
+    uint32_t walk_place;
+    uint32_t walk_level;
+    uint32_t walk_order;
+    uint32_t auction_instrument;
+    uint32_t auction_has_price;
+    int64_t auction_price_ticks;
+    int64_t auction_surplus_lots;
+    int64_t auction_lots;
+    int64_t auction_traded_lots;
+    uint32_t auction_buy;
+    uint32_t auction_sell;
+    int64_t auction_buy_lots;
+    int64_t auction_sell_lots;
+    int64_t auction_buy_ticks;
+    int64_t auction_sell_ticks;
+    int64_t auction_traded_ticks;
+    uint32_t timer_instrument;
+    uint32_t auction_is_stuck;
+    int64_t timer_due_ns;
+    int64_t reject_limit;
+    uint32_t mass_canceled;
+    uint32_t flight_breach;
+    uint8_t reserved_end[40];
 } book_state_t;
-_Static_assert(sizeof(book_state_t) == 64, "BOOK_STATE");
+_Static_assert(sizeof(book_state_t) == 384, "BOOK_STATE");
 _Static_assert(offsetof(book_state_t, orders_taken) == 0, "BOOK_STATE.orders_taken");
 _Static_assert(offsetof(book_state_t, priorities_given) == 8, "BOOK_STATE.priorities_given");
 _Static_assert(offsetof(book_state_t, trades) == 16, "BOOK_STATE.trades");
@@ -486,10 +773,60 @@ _Static_assert(offsetof(book_state_t, free_node) == 32, "BOOK_STATE.free_node");
 _Static_assert(offsetof(book_state_t, open_orders) == 36, "BOOK_STATE.open_orders");
 _Static_assert(offsetof(book_state_t, open_levels) == 40, "BOOK_STATE.open_levels");
 _Static_assert(offsetof(book_state_t, open_nodes) == 44, "BOOK_STATE.open_nodes");
-_Static_assert(offsetof(book_state_t, pending_stage) == 48, "BOOK_STATE.pending_stage");
-_Static_assert(offsetof(book_state_t, pending_slot) == 52, "BOOK_STATE.pending_slot");
-_Static_assert(offsetof(book_state_t, pending_request_kind) == 56, "BOOK_STATE.pending_request_kind");
-_Static_assert(offsetof(book_state_t, pending_flags) == 60, "BOOK_STATE.pending_flags");
+_Static_assert(offsetof(book_state_t, pending_work) == 48, "BOOK_STATE.pending_work");
+_Static_assert(offsetof(book_state_t, positions_used) == 52, "BOOK_STATE.positions_used");
+_Static_assert(offsetof(book_state_t, positions_max) == 56, "BOOK_STATE.positions_max");
+_Static_assert(offsetof(book_state_t, visits_max) == 60, "BOOK_STATE.visits_max");
+_Static_assert(offsetof(book_state_t, index_factor) == 64, "BOOK_STATE.index_factor");
+_Static_assert(offsetof(book_state_t, next_due_ns) == 72, "BOOK_STATE.next_due_ns");
+_Static_assert(offsetof(book_state_t, instruments_due_ns) == 80, "BOOK_STATE.instruments_due_ns");
+_Static_assert(offsetof(book_state_t, now_ns) == 88, "BOOK_STATE.now_ns");
+_Static_assert(offsetof(book_state_t, request_kind) == 96, "BOOK_STATE.request_kind");
+_Static_assert(offsetof(book_state_t, is_first_told) == 100, "BOOK_STATE.is_first_told");
+_Static_assert(offsetof(book_state_t, is_held) == 104, "BOOK_STATE.is_held");
+_Static_assert(offsetof(book_state_t, flight_slot) == 108, "BOOK_STATE.flight_slot");
+_Static_assert(offsetof(book_state_t, flight_flags) == 112, "BOOK_STATE.flight_flags");
+_Static_assert(offsetof(book_state_t, flight_reason) == 116, "BOOK_STATE.flight_reason");
+_Static_assert(offsetof(book_state_t, flight_cursor) == 120, "BOOK_STATE.flight_cursor");
+_Static_assert(offsetof(book_state_t, flight_order) == 124, "BOOK_STATE.flight_order");
+_Static_assert(offsetof(book_state_t, counted_lots) == 128, "BOOK_STATE.counted_lots");
+_Static_assert(offsetof(book_state_t, counted_behind_lots) == 136, "BOOK_STATE.counted_behind_lots");
+_Static_assert(offsetof(book_state_t, range_low_ticks) == 144, "BOOK_STATE.range_low_ticks");
+_Static_assert(offsetof(book_state_t, range_high_ticks) == 152, "BOOK_STATE.range_high_ticks");
+_Static_assert(offsetof(book_state_t, breaker_low_ticks) == 160, "BOOK_STATE.breaker_low_ticks");
+_Static_assert(offsetof(book_state_t, breaker_high_ticks) == 168, "BOOK_STATE.breaker_high_ticks");
+_Static_assert(offsetof(book_state_t, cascade_instrument) == 176, "BOOK_STATE.cascade_instrument");
+_Static_assert(offsetof(book_state_t, cascade_heap) == 180, "BOOK_STATE.cascade_heap");
+_Static_assert(offsetof(book_state_t, cascade_falling) == 184, "BOOK_STATE.cascade_falling");
+_Static_assert(offsetof(book_state_t, cascade_rising) == 188, "BOOK_STATE.cascade_rising");
+_Static_assert(offsetof(book_state_t, phase_instrument) == 192, "BOOK_STATE.phase_instrument");
+_Static_assert(offsetof(book_state_t, phase_step) == 196, "BOOK_STATE.phase_step");
+_Static_assert(offsetof(book_state_t, phase_target) == 200, "BOOK_STATE.phase_target");
+_Static_assert(offsetof(book_state_t, phase_cause) == 204, "BOOK_STATE.phase_cause");
+_Static_assert(offsetof(book_state_t, walk_instrument) == 208, "BOOK_STATE.walk_instrument");
+_Static_assert(offsetof(book_state_t, walk_place) == 212, "BOOK_STATE.walk_place");
+_Static_assert(offsetof(book_state_t, walk_level) == 216, "BOOK_STATE.walk_level");
+_Static_assert(offsetof(book_state_t, walk_order) == 220, "BOOK_STATE.walk_order");
+_Static_assert(offsetof(book_state_t, auction_instrument) == 224, "BOOK_STATE.auction_instrument");
+_Static_assert(offsetof(book_state_t, auction_has_price) == 228, "BOOK_STATE.auction_has_price");
+_Static_assert(offsetof(book_state_t, auction_price_ticks) == 232, "BOOK_STATE.auction_price_ticks");
+_Static_assert(offsetof(book_state_t, auction_surplus_lots) == 240, "BOOK_STATE.auction_surplus_lots");
+_Static_assert(offsetof(book_state_t, auction_lots) == 248, "BOOK_STATE.auction_lots");
+_Static_assert(offsetof(book_state_t, auction_traded_lots) == 256, "BOOK_STATE.auction_traded_lots");
+_Static_assert(offsetof(book_state_t, auction_buy) == 264, "BOOK_STATE.auction_buy");
+_Static_assert(offsetof(book_state_t, auction_sell) == 268, "BOOK_STATE.auction_sell");
+_Static_assert(offsetof(book_state_t, auction_buy_lots) == 272, "BOOK_STATE.auction_buy_lots");
+_Static_assert(offsetof(book_state_t, auction_sell_lots) == 280, "BOOK_STATE.auction_sell_lots");
+_Static_assert(offsetof(book_state_t, auction_buy_ticks) == 288, "BOOK_STATE.auction_buy_ticks");
+_Static_assert(offsetof(book_state_t, auction_sell_ticks) == 296, "BOOK_STATE.auction_sell_ticks");
+_Static_assert(offsetof(book_state_t, auction_traded_ticks) == 304, "BOOK_STATE.auction_traded_ticks");
+_Static_assert(offsetof(book_state_t, timer_instrument) == 312, "BOOK_STATE.timer_instrument");
+_Static_assert(offsetof(book_state_t, auction_is_stuck) == 316, "BOOK_STATE.auction_is_stuck");
+_Static_assert(offsetof(book_state_t, timer_due_ns) == 320, "BOOK_STATE.timer_due_ns");
+_Static_assert(offsetof(book_state_t, reject_limit) == 328, "BOOK_STATE.reject_limit");
+_Static_assert(offsetof(book_state_t, mass_canceled) == 336, "BOOK_STATE.mass_canceled");
+_Static_assert(offsetof(book_state_t, flight_breach) == 340, "BOOK_STATE.flight_breach");
+_Static_assert(offsetof(book_state_t, reserved_end) == 344, "BOOK_STATE.reserved_end");
 
 typedef struct {
     uint32_t kind;
@@ -535,22 +872,12 @@ _Static_assert(offsetof(session_t, reserved) == 76, "SESSION.reserved");
 
 typedef struct {
     int64_t tick_nanos;
-    int64_t price_ticks_min;
-    int64_t price_ticks_max;
-    int64_t qty_lots_max;
     uint32_t security_id;
     uint32_t instr_seq;
-    uint32_t status;
-    uint32_t reserved;
 } instrument_t;
-_Static_assert(sizeof(instrument_t) == 48, "INSTRUMENT");
+_Static_assert(sizeof(instrument_t) == 16, "INSTRUMENT");
 _Static_assert(offsetof(instrument_t, tick_nanos) == 0, "INSTRUMENT.tick_nanos");
-_Static_assert(offsetof(instrument_t, price_ticks_min) == 8, "INSTRUMENT.price_ticks_min");
-_Static_assert(offsetof(instrument_t, price_ticks_max) == 16, "INSTRUMENT.price_ticks_max");
-_Static_assert(offsetof(instrument_t, qty_lots_max) == 24, "INSTRUMENT.qty_lots_max");
-_Static_assert(offsetof(instrument_t, security_id) == 32, "INSTRUMENT.security_id");
-_Static_assert(offsetof(instrument_t, instr_seq) == 36, "INSTRUMENT.instr_seq");
-_Static_assert(offsetof(instrument_t, status) == 40, "INSTRUMENT.status");
-_Static_assert(offsetof(instrument_t, reserved) == 44, "INSTRUMENT.reserved");
+_Static_assert(offsetof(instrument_t, security_id) == 8, "INSTRUMENT.security_id");
+_Static_assert(offsetof(instrument_t, instr_seq) == 12, "INSTRUMENT.instr_seq");
 
 #endif

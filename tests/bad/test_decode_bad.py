@@ -65,11 +65,11 @@ def test_random_payloads_are_unknown() -> None:
 
 def journal() -> bytes:
     header = np.zeros(1, dtype=layout.JOURNAL_HEADER)
-    header["magic"], header["format_version"], header["record_bytes"] = layout.JOURNAL_MAGIC, 1, 128
-    header["committed_records"] = 4
-    records = np.zeros(4, dtype=layout.SEQUENCED)
-    records["sequence"], records["length"] = range(1, 5), 128
-    records["kind"] = (1, 2, 3, 16)
+    header["magic"], header["format_version"], header["record_bytes"] = layout.JOURNAL_MAGIC, 2, 128
+    header["committed_records"] = 7
+    records = np.zeros(7, dtype=layout.SEQUENCED)
+    records["sequence"], records["length"] = range(1, 8), 128
+    records["kind"] = (1, 2, 3, 16, 4, 5, 6)
     return header.tobytes() + records.tobytes()
 
 

@@ -11,9 +11,20 @@ from appliance.exchange import whole_state_hash
 from appliance.sequencer.journal import count_whole
 from native import codes, counters
 from native.jit import INTERPRETED
-from native.limits import RX_BURST_MAX
+from native.limits import ICEBERG_PARTS_MAX, RX_BURST_MAX
 from tests.naive.venue import Venue
-from tests.venue_rig import START_NS, Client, VenueRig, cancel, demo_sessions, new, replies, run_twin, small_config
+from tests.venue_rig import (
+    START_NS,
+    Client,
+    VenueRig,
+    cancel,
+    demo_sessions,
+    new,
+    replies,
+    run_twin,
+    single,
+    small_config,
+)
 
 ONE_INSTRUMENT: dict[str, Any] = {"instruments": [{"security_id": 1, "symbol": "ONE"}]}
 
@@ -21,7 +32,8 @@ ONE_INSTRUMENT: dict[str, Any] = {"instruments": [{"security_id": 1, "symbol": "
 def journal_is_whole(rig: VenueRig) -> bool:
     written = int(rig.exchange.journal.header[0]["committed_records"])
     assert written == rig.counter(counters.SEQUENCED_INPUTS)
-    return int(count_whole(rig.exchange.journal.records, 0, written, 0)) == written
+    epoch = int(rig.exchange.journal.header[0]["epoch"])
+    return int(count_whole(rig.exchange.journal.records, 0, written, epoch)) == written
 
 
 def test_a_full_journal_refuses_and_stays_whole() -> None:
@@ -29,7 +41,7 @@ def test_a_full_journal_refuses_and_stays_whole() -> None:
     config = small_config(journal={"records": 1024}, limits={"orders": 2048, "levels": 16}, **ONE_INSTRUMENT)
     client = Client(1)
     with VenueRig(config) as rig:
-        # one trading status, one peer; an input is taken while two records fit
+        # one phase, one peer; an input is taken while two records fit
         taken = 1024 - 2 - 1
         for cl_ord_id in range(1, 1100):
             rig.send(client.frame(new(cl_ord_id)))
@@ -37,7 +49,7 @@ def test_a_full_journal_refuses_and_stays_whole() -> None:
         assert rig.counter(counters.DROP_JOURNAL_FULL) == 1099 - taken
         assert journal_is_whole(rig)
         before = whole_state_hash(rig.exchange)
-        # a datagram of several is refused whole; so are cancels, announced gaps and a trading status
+        # a datagram of several is refused whole; so are cancels, announced gaps and a phase
         rig.send(client.frame(new(2000), cancel(2001, 1)), client.frame(at=client.next_number + 50))
         rig.open_day()
         assert rig.counter(counters.DROP_JOURNAL_FULL) == 1099 - taken + 3
@@ -102,6 +114,32 @@ def test_a_burst_of_wide_sweeps_does_not_overflow_the_feed_store() -> None:
         assert rig.counter(counters.DROP_JOURNAL_FULL) > 0
         assert used > rig.exchange.feed.store.size // 2
         assert int(rig.exchange.feed.header[0]["next_sequence"]) == len(rig.sent.feed) + 1
+        assert check_book(rig.exchange.book) == []
+
+
+@pytest.mark.skipif(INTERPRETED, reason="filling a store takes minutes in interpreted kernels")
+def test_icebergs_that_need_more_than_the_feed_store_holds() -> None:
+    """Two orders can give a thousand trades: what the store cannot take is published all the same, told by a counter,
+    and nothing more is taken in."""
+    config = small_config(
+        feed={"store_mib": 1}, limits={"orders": 16, "levels": 16}, journal={"records": 1 << 16}, **ONE_INSTRUMENT
+    )
+    client = Client(1)
+    with VenueRig(config, tx_frames=16_384) as rig:
+        cl_ord_id, store = 0, rig.exchange.feed.store
+        while rig.counter(counters.DROP_JOURNAL_FULL) == 0:
+            parts = ICEBERG_PARTS_MAX
+            cl_ord_id += 2
+            rig.send(client.frame(single(cl_ord_id, 2, parts, DisplayQty=1), new(cl_ord_id + 1, 1, parts)))
+            assert cl_ord_id < 100
+        unstored = rig.counter(counters.FEED_PACKETS_UNSTORED)
+        assert unstored > 0
+        used = int(rig.exchange.feed.header[0]["committed_bytes"])
+        assert store.size * 3 // 4 < used <= store.size
+        assert rig.counter(counters.FEED_PACKETS_OUT) == len(rig.sent.feed_packets)
+        stored = int(rig.exchange.feed.header[0]["next_sequence"]) - 1
+        assert sum(packet[19] for packet in rig.sent.feed_packets[:-unstored]) == stored < len(rig.sent.feed)
+        assert journal_is_whole(rig)
         assert check_book(rig.exchange.book) == []
 
 

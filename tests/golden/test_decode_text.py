@@ -159,11 +159,14 @@ def test_a_schema_of_the_callers() -> None:
     ]
 
 
+EPOCH = 3
+
+
 def journal(committed: int | None = None) -> bytearray:
-    """Three records: a new order, the peer of its session, and a record of a kind that nobody knows."""
+    """A new order, the peer of its session, a record of a kind that nobody knows, and inputs without a message."""
     from native import _native
 
-    records = np.zeros(3, dtype=layout.SEQUENCED)
+    records = np.zeros(6, dtype=layout.SEQUENCED)
     new = {
         "kind": layout.KIND_NEW_ORDER, "session": 1, "session_seq": 9, "cl_ord_id": 5, "price_ticks": 95_800,
         "qty_lots": 7, "instrument": 2, "account": 2, "side": 2, "ord_type": 50, "time_in_force": 51, "flags": 5,
@@ -179,17 +182,26 @@ def journal(committed: int | None = None) -> bytearray:
     }.items():  # fmt: skip
         peer[name] = value
     records[2]["kind"] = 99
-    chain = 0
+    phase = {"kind": layout.KIND_PHASE, "instrument": 2, "qty_lots": layout.PHASE_OPENING_AUCTION}
+    mass = {
+        "kind": layout.KIND_MASS_CANCEL, "session": 1, "cl_ord_id": 6, "instrument": 2, "account": layout.NO_INDEX,
+        "side": 1, "ord_type": 3, "time_in_force": 1, "stp_instruction": 2, "price_ticks": 0, "exec_inst": 0,
+        "flags": layout.COMMAND_STOP_PRICE_MISSING,
+    }  # fmt: skip
+    for record, values in zip(records[3:], (phase, {"kind": layout.KIND_TIMER}, mass), strict=True):
+        for name, value in values.items():
+            record[name] = value
+    chain = EPOCH
     for index, record in enumerate(records):
         record["sequence"], record["length"], record["time_ns"] = index + 1, 128, AT_NS
-        record["prev_crc32c"] = chain
         octets = record.tobytes()[4:]
         address = int(_native.ffi.cast("uintptr_t", _native.ffi.from_buffer(octets)))
-        chain = int(_native.lib.crc32c(address, len(octets), 0))
+        chain = int(_native.lib.crc32c(address, len(octets), chain))
         record["crc32c"] = chain
     header = np.zeros(1, dtype=layout.JOURNAL_HEADER)
-    header["magic"], header["format_version"], header["record_bytes"] = layout.JOURNAL_MAGIC, 1, 128
+    header["magic"], header["format_version"], header["record_bytes"] = layout.JOURNAL_MAGIC, 2, 128
     header["committed_records"] = len(records) if committed is None else committed
+    header["epoch"] = EPOCH
     return bytearray(header.tobytes() + records.tobytes() + bytes(256))
 
 
@@ -204,19 +216,27 @@ def test_journal() -> None:
         'local="198.18.0.1:26400" local_mac="02:50:57:00:00:01"',
     ]
     assert found[2].startswith(f"record=3 {AT} UNKNOWN Records of kind 99 are not known. (128 bytes: ")
+    assert found[3:] == [
+        f'record=4 {AT} PHASE instrument=2 phase="OPENING_AUCTION"',
+        f"record=5 {AT} TIMER",
+        f'record=6 {AT} MASS_CANCEL cl_ord_id=6 above_ticks=0 instrument=2 account="any" session=1 side="Buy" '
+        'mass_action_type="CancelOrders" scope="Instrument" ack_style="Both" flags="STOP_PRICE_MISSING"',
+    ]
 
 
 def test_a_damaged_journal() -> None:
     pytest.importorskip("native._native", reason="the native library is not built")
     data = journal()
     data[4096 + 60] ^= 1
-    assert "UNKNOWN The CRC is not that of the record." in lines(bytes(data))[0]
+    found = lines(bytes(data))
+    assert "UNKNOWN The CRC is not that of the record behind the one before it." in found[0]
+    assert "SESSION_PEER" in found[1]  # its CRC is begun with the one that record 1 tells
     data = journal()
     data[4096 + 128 : 4096 + 256] = bytes(128)
     found = lines(bytes(data))
     assert "UNKNOWN This should be record 2 with 128 bytes." in found[1]
-    assert "UNKNOWN The CRC of the record before it is another: the chain is broken." in found[2]
-    with pytest.raises(DecodeFileError, match="counts 9 records, the file holds 5"):
+    assert "UNKNOWN The CRC is not that of the record behind the one before it." in found[2]
+    with pytest.raises(DecodeFileError, match="counts 9 records, the file holds 8"):
         lines(bytes(journal(committed=9)))
     with pytest.raises(DecodeFileError, match="header has 4096 bytes"):
         lines(bytes(journal())[:100])

@@ -18,9 +18,9 @@ Rule = Callable[[str, Any, int], list[bytes]]
 
 
 def acknowledge(name: str, values: Any, number: int) -> list[bytes]:
-    """Every new order rests, every cancel and replace succeeds."""
+    """Every new order rests, every cancel, replace and mass cancel succeeds."""
     encode = ORDER_ENTRY.encode
-    if name == "NewOrderShort":
+    if name in ("NewOrderShort", "NewOrderSingle"):
         return [
             encode(
                 "ExecutionReportNew",
@@ -31,8 +31,12 @@ def acknowledge(name: str, values: Any, number: int) -> list[bytes]:
                 Price=values.Price,
                 OrderQty=values.OrderQty,
                 LeavesQty=values.OrderQty,
+                WorkingIndicator=1,
             )
         ]
+    if name == "OrderMassActionRequest":
+        done = {"MassActionType": 3, "MassActionResponse": 2, "TotalAffectedOrders": 4}
+        return [encode("OrderMassActionReport", ClOrdID=values.ClOrdID, **done)]
     if name == "OrderCancelRequest":
         return [encode("ExecutionReportCancel", ClOrdID=values.ClOrdID, OrigClOrdID=values.OrigClOrdID, CxlQty=1)]
     if name == "OrderCancelReplaceRequest":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 
 import numpy as np
 import pytest
@@ -12,101 +13,158 @@ from hypothesis import strategies as st
 from appliance.book.check import check_book
 from appliance.book.state import allocate_book, copy_book, state_hash
 from native.jit import INTERPRETED
-from native.layout import EVENT
-from tests.naive.flow import INT64_MAX, INT64_MIN, Flow
+from native.layout import EVENT, KIND_TIMER, NO_INDEX
+from tests.naive.flow import INT64_MAX, INT64_MIN, PROFILES, Flow
+from tests.naive.monitor import Monitor
+from tests.naive.profiles import BEGIN_NS, rules_for
 from tests.naive.twins import Twins, command_record, run_kernel
 
-SHAPES = {
-    "roomy": {"instruments": 3, "orders_max": 64, "levels_max": 256, "events_max": 64},
-    "one event at a time": {"instruments": 2, "orders_max": 32, "levels_max": 32, "events_max": 1},
-    "order pool fills": {"instruments": 1, "orders_max": 6, "levels_max": 64, "events_max": 3},
-    "level pool fills": {"instruments": 2, "orders_max": 32, "levels_max": 5, "events_max": 8},
-    "one of each": {"instruments": 1, "orders_max": 1, "levels_max": 1, "events_max": 2},
-}
+EVENTS_MAX = (4, 5, 7, 64)
+"""Sizes of the kernel's event buffer: the smallest has room for one step."""
+SLICE = 25_000
+"""Requests after which a long run goes on with new books, other rules and another profile."""
 
 prices = st.one_of(
+    st.integers(-4, 4),
     st.integers(-4, 4),
     st.sampled_from([INT64_MIN, INT64_MIN + 1, INT64_MAX, INT64_MAX - 1, -1, 0, 63, 64, 4095, 4096, -64, -65, 1 << 60]),
     st.integers(INT64_MIN, INT64_MAX),
 )
+quantities = st.one_of(st.integers(1, 9), st.integers(1, 9), st.integers(-(1 << 31), (1 << 31) - 1))
+parts = st.sampled_from([0, 0, 0, 0, 1, 2, 3, 9, -1])
 requests = st.fixed_dictionaries(
     {
-        "kind": st.sampled_from([1, 1, 1, 2, 3]),
+        "kind": st.sampled_from([1, 1, 1, 1, 2, 3, 3, 4, 5, 6]),
+        "time_ns": st.integers(0, 4),
         "session": st.integers(0, 1),
-        "account": st.integers(0, 3),
+        "account": st.integers(0, 2),
         "instrument": st.integers(0, 1),
-        "side": st.sampled_from([1, 1, 1, 2, 5, 6, 0, 3]),
-        "ord_type": st.sampled_from([50, 50, 50, 50, 50, 49]),
-        "time_in_force": st.sampled_from([48, 48, 49, 51, 52, 54]),
-        "exec_inst": st.sampled_from([0] * 9 + [1]),
-        "flags": st.sampled_from([0] * 9 + [4, 8]),
-        "qty_lots": st.one_of(st.integers(1, 9), st.integers(1, 9), st.integers(INT64_MIN, INT64_MAX)),
+        "side": st.sampled_from([1, 1, 1, 2, 5, 6, 2, 0, 3]),
+        "ord_type": st.sampled_from([ord(one) for one in "222221134JTK"]),
+        "time_in_force": st.sampled_from([ord(one) for one in "00112346677A"]),
+        "exec_inst": st.sampled_from([0] * 9 + [1, 2, 3, 4, 4, 8, 16, 16, 32]),
+        "flags": st.sampled_from([0] * 9 + [4, 8, 16, 32, 64, 48, 128]),
+        "qty_lots": quantities,
+        "display_qty_lots": parts,
+        "min_qty_lots": parts,
         "price_ticks": prices,
+        "stop_price_ticks": prices,
+        "expire_time_ns": st.integers(0, 60),
         "cl_ord_id": st.integers(0, 12),
         "orig_cl_ord_id": st.integers(0, 12),
         "order_id": st.sampled_from([0, 0, 0, (1 << 64) - 1, 1 << 24]),
+        "self_match_prevention_id": st.integers(0, 2),
+        "stp_instruction": st.integers(0, 6),
+        "cancel_group": st.integers(0, 1),
     }
 )
+REQUEST_KIND = (EVENT.names or ()).index("request_kind")
+PHASES = (1, 1, 1, 7, 8, 3, 0, 5, 2, 4)
 
 
-@settings(max_examples=60 if INTERPRETED else 200, deadline=None, suppress_health_check=list(HealthCheck))
-@given(drawn=st.lists(requests, max_size=40), events_max=st.integers(1, 4), levels_max=st.sampled_from([1, 3, 40]))
-def test_drawn_requests(drawn: list[dict[str, int]], events_max: int, levels_max: int) -> None:
-    twins = Twins(2, 12, levels_max, events_max)
+def as_command(fields: dict[str, int], now_ns: int) -> np.ndarray[tuple[int], np.dtype[np.void]]:
+    """A drawn request made sound where no kernel checks: phases that are some, times that do not go back."""
+    more = {"time_ns": now_ns, "expire_time_ns": BEGIN_NS + fields["expire_time_ns"]}
+    if fields["kind"] == 5:
+        more["qty_lots"] = PHASES[fields["qty_lots"] % len(PHASES)]
+    if fields["kind"] == 4 and fields["account"] == 2:
+        more |= {"account": NO_INDEX, "instrument": NO_INDEX}
+    return command_record(**(fields | more))
+
+
+@settings(max_examples=40 if INTERPRETED else 120, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    drawn=st.lists(requests, max_size=40),
+    events_max=st.sampled_from(EVENTS_MAX),
+    levels_max=st.sampled_from([1, 3, 40]),
+    rules_seed=st.integers(0, 1000),
+)
+def test_drawn_requests(drawn: list[dict[str, int]], events_max: int, levels_max: int, rules_seed: int) -> None:
+    draw = random.Random(rules_seed)
+    twins = Twins([rules_for(draw, tight=rules_seed > 300) for _ in range(2)], 12, levels_max, events_max)
+    now_ns = BEGIN_NS
     for fields in drawn:
-        twins.apply(command_record(**fields))
+        now_ns += fields["time_ns"]
+        twins.apply(as_command(fields, now_ns))
         twins.compare_books()
         assert check_book(twins.book) == []
 
 
-@pytest.mark.parametrize("name", SHAPES)
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("name", PROFILES)
 def test_every_step_of_a_seeded_run(name: str, seed: int) -> None:
-    shape = SHAPES[name]
-    twins = Twins(**shape)
-    flow = Flow(seed, instruments=shape["instruments"], extreme=0.05)
-    for _ in range(200):
-        twins.apply(flow.batch(1))
+    """Books and invariants after each request. A timer that does something was due, and is not due again after it."""
+    flow = Flow(seed, profile=PROFILES[name])
+    twins = Twins.of_flow(flow, seed, events_max=EVENTS_MAX[seed % len(EVENTS_MAX)])
+    state = twins.book.state[0]
+    for _ in range(60 if INTERPRETED else 150):
+        due_ns = int(state["next_due_ns"])
+        told = twins.run(flow, 1)
+        assert not told or told[0][REQUEST_KIND] != KIND_TIMER or due_ns <= flow.now_ns
         assert check_book(twins.book) == []
         twins.compare_books()
+    twins.apply(command_record(kind=KIND_TIMER, time_ns=flow.now_ns))
+    assert state["next_due_ns"] > flow.now_ns
 
 
 def long_run(operations: int, seed: int) -> None:
-    """Compare every event; the whole book and its invariants at the end of each batch of 1,000."""
-    batches = max(1, operations // 1000)
-    for part in range(0, batches, 200):
-        twins = Twins(instruments=3, orders_max=100, levels_max=48)
-        flow = Flow(seed + part, ticks=24, remembered=80)
-        for _ in range(min(200, batches - part)):
-            twins.apply(flow.batch(1000))
+    """Profiles in turn; every event compared, the whole book and its invariants after each 1,000 requests."""
+    names = list(PROFILES)
+    for part, done in enumerate(range(0, operations, SLICE)):
+        flow = Flow(seed + part, profile=PROFILES[names[part % len(names)]])
+        twins = Twins.of_flow(flow, seed + part)
+        for at in range(done, min(done + SLICE, operations), 1000):
+            twins.run(flow, min(1000, operations - at))
             twins.compare_books()
             assert check_book(twins.book) == []
 
 
 def test_long_run_quick() -> None:
-    long_run(10_000 if INTERPRETED else 200_000, seed=1)
+    long_run(9_000 if INTERPRETED else 200_000, seed=1)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(0)
-def test_long_run() -> None:
-    long_run(int(os.environ.get("PITWIRE_BOOK_OPERATIONS", "100000000")), seed=1_000_000)
+@pytest.mark.parametrize("half", range(2))
+def test_long_run(half: int) -> None:
+    """Two halves, so that two workers can share them."""
+    long_run(int(os.environ.get("PITWIRE_BOOK_OPERATIONS", "100000000")) // 2, seed=1_000_000 * (half + 1))
 
 
-def test_conservation() -> None:
-    """Lots in = lots traded (once a side) + lots cancelled + lots resting; replaces change the lots in."""
-    twins = Twins(instruments=2, orders_max=80, levels_max=64)
-    told = np.array(twins.apply(Flow(7, instruments=2, wrong=0.1).batch(5000)), dtype=EVENT)
-    kind, qty = told["kind"], told["qty_lots"]
-    leaves: dict[int, int] = {}
-    taken_in = 0
-    for event in told[np.isin(kind, (1, 5))]:
-        order_id = int(event["order_id"])
-        taken_in += int(event["leaves_lots"]) + int(event["cum_lots"]) - leaves.get(order_id, 0)
-        leaves[order_id] = int(event["leaves_lots"]) + int(event["cum_lots"])
-    resting = int(twins.book.orders["leaves_lots"].sum())
-    assert taken_in == 2 * int(qty[kind == 2].sum()) + int(qty[kind == 4].sum()) + resting
-    assert (kind == 2).sum() > 100 and (kind == 4).sum() > 100 and resting > 0
+@pytest.mark.parametrize("name", PROFILES)
+def test_a_third_view(name: str) -> None:
+    """Price-time priority, no crossed book, and lots and positions that are kept, from the kernel's events alone."""
+    flow = Flow(77, profile=PROFILES[name])
+    twins = Twins.of_flow(flow, 77)
+    monitor = Monitor([one.phase for one in PROFILES[name].rules(77)])
+    for _ in range(2 if INTERPRETED else 6):
+        monitor.watch(twins.run(flow, 500))
+        monitor.demand_conservation()
+    open_lots = int(twins.book.orders["leaves_lots"].sum())
+    assert monitor.lots_in == monitor.lots_traded + monitor.lots_cancelled + open_lots
+    assert monitor.lots_in > 1000 and monitor.trades > 10
+
+
+def test_the_third_view_sees_a_fault() -> None:
+    """A monitor that is given trades in another order, at another price or of other lots says so."""
+    twins = Twins(1, 8, 8)
+    before = twins.apply(
+        np.concatenate([command_record(cl_ord_id=n, side=2, qty_lots=5, price_ticks=9) for n in (1, 2)])
+    )
+    told = twins.apply(command_record(cl_ord_id=3, qty_lots=5, price_ticks=9))
+    trade = dict(zip(EVENT.names, told[1], strict=True))
+    wrong = (
+        {"maker_order_id": (2 << 24) + 1}, {"price_ticks": 8}, {"qty_lots": 4}, {"trade_id": 2}, {"cum_lots": 6},
+    )  # fmt: skip
+    for fields in ({}, *wrong):
+        monitor = Monitor([1])
+        monitor.watch(before)
+        rows = [told[0], tuple((trade | fields).values())]
+        if fields:
+            with pytest.raises(AssertionError):
+                monitor.watch(rows)
+        else:
+            monitor.watch(rows)
 
 
 def test_a_copy_goes_on_as_the_original() -> None:

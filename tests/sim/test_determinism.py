@@ -16,7 +16,7 @@ from appliance.config import Config
 from appliance.control import engine_book_digest
 from appliance.exchange import Exchange, SharedFolder, allocate, topic_id, whole_state_hash
 from appliance.loop import RUN_TURNS_DONE, TAIL_HEARTBEAT_NS, allocate_loop, run
-from appliance.replay import LOCAL_MAC, opening_status, replay_capture, replay_journal
+from appliance.replay import LOCAL_MAC, opening_phases, replay_capture, replay_journal
 from native.counters import FEED_HEARTBEATS_OUT
 from native.jit import INTERPRETED
 from native.layout import FEED_ENTRY, PKT_CLOCK_REALTIME
@@ -99,7 +99,7 @@ def live_run(config: Config, folder: SharedFolder, frames: list[bytes], seed: in
     """The loop itself on a memory port, by the real clock, with frames arriving in clumps of 0 to 80."""
     draw = random.Random(seed)
     exchange = allocate(config, shared=folder, local_mac=LOCAL_MAC)
-    loop = allocate_loop(opening_status(config), heartbeat_ms=10)
+    loop = allocate_loop(opening_phases(config), heartbeat_ms=10)
     out = []
     with open_port(PortConfig(kind="memory", rx_frames=128, tx_frames=4096)) as port:
 

@@ -5,21 +5,22 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
-from appliance.book import index as book_index
 from appliance.book.check import check_book
-from appliance.book.index import BUCKETS_PROBED_MAX, ENTRIES, hash_of
+from appliance.book.check_large import check_large_book
+from appliance.book.index import ENTRIES, LINE_BYTES, LINES_PROBED_MAX, PASSED_OFFSET, hash_of
 from appliance.book.ladder import add_level, digit_of, drop_level, find_level, next_level, side_key
 from appliance.book.match import apply
-from appliance.book.state import CACHE_LINE_BYTES, Book, allocate_book
+from appliance.book.state import CACHE_LINE_BYTES, Book, InstrumentRules, allocate_book
 from appliance.book.view import depth, orders
 from native.codes import REJECT_BOOK_FULL
 from native.jit import kernel
 from native.layout import EVENT, NO_INDEX
-from native.limits import ORDERS_MAX
+from native.limits import ORDERS_MAX, TICK_ROWS_MAX
 from tests.naive.flow import INT64_MAX, INT64_MIN, Flow
 from tests.naive.twins import Twins, command_record
 
@@ -93,13 +94,14 @@ def test_side_keys_turn_back() -> None:
     )
 
 
-def colliding_ids(count: int, buckets: int) -> list[int]:
+def colliding_ids(book: Book, count: int) -> list[int]:
     """ClOrdIDs of session 0, one a group, that share the home of ClOrdID 0."""
-    home = (int(hash_of(0, np.uint64(0))) >> 8) % buckets
+    lines = book.index.size // LINE_BYTES
+    home = (int(hash_of(book, 0, np.uint64(0))) >> 8) % lines
     found: list[int] = []
     cl_ord_id = 0
     while len(found) < count:
-        if (int(hash_of(0, np.uint64(cl_ord_id))) >> 8) % buckets == home:
+        if (int(hash_of(book, 0, np.uint64(cl_ord_id))) >> 8) % lines == home:
             found.append(cl_ord_id)
         cl_ord_id += 4
     return found
@@ -108,7 +110,7 @@ def colliding_ids(count: int, buckets: int) -> list[int]:
 def test_ids_that_collide_are_found_and_leave_no_trace() -> None:
     book = allocate_book(1, 64, 64)
     events = np.zeros(4, dtype=EVENT)
-    ids = colliding_ids(40, book.index.size // 4)
+    ids = colliding_ids(book, 40)
     source = random.Random(1)
     for _ in range(3):
         source.shuffle(ids)
@@ -119,14 +121,16 @@ def test_ids_that_collide_are_found_and_leave_no_trace() -> None:
         for one in ids:
             assert apply(book, command_record(kind=2, orig_cl_ord_id=one), 0, events, 0) == 1
             assert check_book(book) == []
-        assert not (book.index[::4]).any()  # tags and counts are all back at nothing
+        assert not book.index.reshape(-1, LINE_BYTES)[
+            :, : PASSED_OFFSET + 4
+        ].any()  # tags and counts are back at nothing
 
 
 def test_too_many_colliding_ids_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    room = BUCKETS_PROBED_MAX * ENTRIES
+    room = LINES_PROBED_MAX * ENTRIES
     book = allocate_book(1, 1024, 8)
     events = np.zeros(4, dtype=EVENT)
-    ids = colliding_ids(room + 2, book.index.size // 4)
+    ids = colliding_ids(book, room + 2)
     for one in ids[:room]:
         assert apply(book, command_record(cl_ord_id=one), 0, events, 0) == 2
     for _ in range(2):
@@ -134,7 +138,8 @@ def test_too_many_colliding_ids_are_refused(monkeypatch: pytest.MonkeyPatch) -> 
         assert events[0]["reason"] == REJECT_BOOK_FULL
     assert apply(book, command_record(kind=3, orig_cl_ord_id=ids[3], cl_ord_id=ids[room + 1]), 0, events, 0) == 1
     assert events[0]["reason"] == REJECT_BOOK_FULL
-    assert apply(book, command_record(cl_ord_id=ids[room], time_in_force=51), 0, events, 0) == 2  # needs no entry
+    assert apply(book, command_record(cl_ord_id=ids[room], time_in_force=51), 0, events, 0) == 1
+    assert events[0]["reason"] == REJECT_BOOK_FULL
     assert apply(book, command_record(kind=2, orig_cl_ord_id=ids[9]), 0, events, 0) == 1
     assert apply(book, command_record(cl_ord_id=ids[room]), 0, events, 0) == 2
     assert check_book(book) == []
@@ -142,51 +147,93 @@ def test_too_many_colliding_ids_are_refused(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_honest_ids_of_a_full_book_find_room_near() -> None:
     orders_max = 1 << 15
-    homes = np.zeros(orders_max, dtype=np.int64)
+    book = allocate_book(1, orders_max, 8)
+    lines = book.index.size // LINE_BYTES
+    homes = np.zeros(lines, dtype=np.int64)
     for cl_ord_id in range(orders_max):
-        homes[(int(hash_of(cl_ord_id % 16, np.uint64(cl_ord_id // 16))) >> 8) % orders_max] += 1
+        homes[(int(hash_of(book, cl_ord_id % 16, np.uint64(cl_ord_id // 16))) >> 8) % lines] += 1
     assert homes.max() <= 8 * ENTRIES
-    assert len({int(hash_of(s, np.uint64(i))) for s in range(16) for i in range(4000)}) == 64_000
-    assert book_index.TAG_BYTES == 0x0101_0101_0101
+    assert len({int(hash_of(book, s, np.uint64(i))) for s in range(16) for i in range(4000)}) == 64_000
 
 
-def broken(name: str, at: int, field: str, change: Callable[[int], int]) -> Callable[[Book], None]:
+def test_an_index_key_moves_all_homes() -> None:
+    one, other = (allocate_book(1, 1 << 12, 8, index_key=key) for key in (1, (1 << 64) - 3))
+    ids = colliding_ids(one, 20)
+    lines = other.index.size // LINE_BYTES
+    assert len({(int(hash_of(other, 0, np.uint64(cl_ord_id))) >> 8) % lines for cl_ord_id in ids}) > 10
+
+
+Break = tuple[str, Callable[[Book], None]]
+
+
+def broken(name: str, at: int, field: str, change: Callable[[int], int] = lambda value: value ^ 1) -> Break:
     def breaks(book: Book) -> None:
         record = getattr(book, name)[at]
         record[field] = change(int(record[field]))
 
-    return breaks
+    return f"{name} {at} {field}", breaks
 
 
-@pytest.mark.parametrize(
-    "breaks",
-    [
-        *(broken("orders", slot, field, lambda v: v ^ 1) for slot in (0, 1) for field in
-          ("order_id", "cl_ord_id", "price_ticks", "leaves_lots", "next", "prev", "level", "session", "instrument")),
-        broken("orders", 0, "priority", lambda v: v + 10**6),
-        broken("orders", 1, "side", lambda v: 3 - v),
-        broken("orders", 1, "time_in_force", lambda v: 51),
-        *(broken("levels", 0, field, lambda v: v ^ 1) for field in
-          ("key", "qty_lots", "head", "tail", "orders", "parent")),
-        *(broken("nodes", 0, field, lambda v: v ^ 2) for field in ("occupied", "parent", "shift")),
-        *(broken("sides", 0, field, lambda v: v ^ 1) for field in ("best", "root", "levels", "orders", "best_key")),
-        *(broken("state", 0, field, lambda v: v ^ 1) for field in
-          ("open_orders", "open_levels", "open_nodes", "free_order", "free_level")),
-        broken("state", 0, "priorities_given", lambda v: 0),
-        broken("state", 0, "orders_taken", lambda v: 0),
-        lambda book: book.index.__setitem__(int(np.flatnonzero(book.index)[0]), 0),
-        lambda book: book.index.__setitem__(0, int(book.index[0]) ^ (1 << 50)),
-        lambda book: book.children.__setitem__(int(np.flatnonzero(book.children)[0]), 7),
-    ],
-)  # fmt: skip
-def test_the_check_sees_what_is_broken(breaks: Callable[[Book], None]) -> None:
-    book = allocate_book(1, 8, 8)
-    events = np.zeros(4, dtype=EVENT)
+BREAKS: list[Break] = [
+    *(broken("orders", slot, field) for slot in (0, 1) for field in
+      ("order_id", "cl_ord_id", "price_ticks", "leaves_lots", "next", "prev", "level", "session", "instrument")),
+    broken("orders", 0, "priority", lambda value: value + 10**6),
+    broken("orders", 1, "side", lambda value: 3 - value),
+    broken("orders", 1, "time_in_force", lambda _: 51),
+    *(broken("levels", 0, field) for field in ("key", "qty_lots", "head", "tail", "orders", "parent")),
+    *(broken("nodes", 0, field, lambda value: value ^ 2) for field in ("occupied", "parent", "shift")),
+    *(broken("sides", 0, field) for field in ("best", "root", "levels", "orders", "best_key")),
+    *(broken("state", 0, field) for field in
+      ("open_orders", "open_levels", "open_nodes", "free_order", "free_level", "positions_used")),
+    broken("state", 0, "priorities_given", lambda _: 0),
+    broken("state", 0, "orders_taken", lambda _: 0),
+    ("index: an entry", lambda book: book.index.__setitem__(int(np.flatnonzero(book.index)[0]), 0)),
+    ("index: passers-by", lambda book: book.index.__setitem__(PASSED_OFFSET, int(book.index[PASSED_OFFSET]) ^ 4)),
+    ("children", lambda book: book.children.__setitem__(int(np.flatnonzero(book.children)[0]), 7)),
+    *(broken("instruments", 0, field) for field in
+      ("waiting_orders", "reduce_only_orders", "auction_only_orders", "is_touched", "frozen")),
+    *(broken("terms", 5, field) for field in ("displayed_lots", "expire_time_ns", "expiry_prev")),
+    broken("terms", 5, "expiry_level", lambda _: NO_INDEX),
+    *(broken("terms", 6, field) for field in ("stop_price_ticks", "place")),
+    broken("level_hidden", 0, "hidden_lots"),
+    broken("level_hidden", 0, "head", lambda _: NO_INDEX),
+    broken("level_hidden", 7, "head", lambda _: 0),
+    ("positions", lambda book: book.positions["net_lots"].__iadd__(1)),
+    broken("state", 0, "next_due_ns", lambda _: 10**18),
+]  # fmt: skip
+NOT_SEEN_AT_LARGE = {
+    "nodes 0 occupied", "nodes 0 parent", "nodes 0 shift", "sides 0 root", "index: passers-by", "children",
+    "terms 5 expiry_prev",
+}  # fmt: skip
+"""What only `check_book` looks for."""
+
+
+def book_with_one_of_each() -> Book:
+    """Plain buys in slots 0 to 4 and 7, an iceberg until a date in 5, a stop in 6, a hidden one in 8; one traded."""
+    book = allocate_book(1, 12, 12)
+    events = np.zeros(8, dtype=EVENT)
     for cl_ord_id, price in enumerate((10, 10, 9, 8, 200)):
         apply(book, command_record(cl_ord_id=cl_ord_id, price_ticks=price, qty_lots=5), 0, events, 0)
+    more: list[dict[str, int]] = [
+        {"time_in_force": ord("6"), "expire_time_ns": 99, "price_ticks": 7, "qty_lots": 5, "display_qty_lots": 2},
+        {"ord_type": ord("3"), "stop_price_ticks": 500, "qty_lots": 5},
+        {"price_ticks": 200, "qty_lots": 1},
+        {"price_ticks": 10, "exec_inst": 16, "qty_lots": 3},
+        {"side": 2, "price_ticks": 200, "account": 1, "qty_lots": 1},
+    ]
+    for cl_ord_id, fields in enumerate(more, 5):
+        apply(book, command_record(cl_ord_id=cl_ord_id, **fields), 0, events, 0)
+    return book
+
+
+@pytest.mark.parametrize(("name", "breaks"), BREAKS, ids=[name for name, _ in BREAKS])
+def test_the_check_sees_what_is_broken(name: str, breaks: Callable[[Book], None]) -> None:
+    book = book_with_one_of_each()
     assert check_book(book) == []
+    assert check_large_book(book) == []
     breaks(book)
     assert check_book(book) != []
+    assert name in NOT_SEEN_AT_LARGE or check_large_book(book) != []
 
 
 def test_the_check_sees_a_crossed_book() -> None:
@@ -198,6 +245,7 @@ def test_the_check_sees_a_crossed_book() -> None:
     book.sides[3] = book.sides[2]
     book.orders["instrument"] = 0
     assert "The book of instrument 0 is crossed." in check_book(book)
+    assert "A book is crossed." in check_large_book(book)
 
 
 def test_views() -> None:
@@ -209,7 +257,7 @@ def test_views() -> None:
             queue = orders(twins.book, instrument, is_sell)
             assert [one.price_ticks for one in levels] == list(dict.fromkeys(one.price_ticks for one in queue))
             assert [one.qty_lots for one in levels] == [
-                sum(one.leaves_lots for one in queue if one.price_ticks == level.price_ticks) for level in levels
+                sum(one.display_lots for one in queue if one.price_ticks == level.price_ticks) for level in levels
             ]
             assert depth(twins.book, instrument, 2)[is_sell] == levels[:2]
     with pytest.raises(IndexError, match="no instrument 2"):
@@ -222,3 +270,40 @@ def test_arrays_start_at_cache_lines_and_sizes_have_limits() -> None:
     for shape in ((0, 1, 1), (1, 0, 1), (1, 1, 0), (1 << 20, 1, 1), (1, ORDERS_MAX + 1, 1), (1, 1, 1 << 30)):
         with pytest.raises(ValueError, match="give 1 to"):
             allocate_book(*shape)
+    with pytest.raises(ValueError, match="positions_max is 0"):
+        allocate_book(1, 1, 1, positions_max=0)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"price_ticks_min": 5, "price_ticks_max": 4},
+        {"price_ticks_max": 1 << 63},
+        {"qty_lots_min": 0},
+        {"qty_lots_min": 3, "qty_lots_max": 2},
+        {"qty_step_lots": 0},
+        {"phase": 5},
+        {"phase": 6},
+        {"static_band_ticks": -1},
+        {"halt_ns": 1 << 63},
+        {"extensions_max": -1},
+        {"static_reference_ticks": 1 << 63},
+        {"tick_table": ((0, 1), (0, 2))},
+        {"tick_table": ((0, 0),)},
+        {"tick_table": tuple((row, 1) for row in range(33))},
+        {"schedule": ((5, 1), (4, 4))},
+        {"schedule": ((86_400_000_000_000, 1),)},
+        {"schedule": ((0, 5),)},
+    ],
+)
+def test_rules_that_no_book_can_keep(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"\.$"):
+        InstrumentRules(**wrong)
+
+
+def test_equal_tick_tables_are_shared() -> None:
+    fine, coarse = ((0, 1), (100, 5)), ((0, 10),)
+    rules = [InstrumentRules(tick_table=table) for table in (fine, (), coarse, fine)]
+    book = allocate_book(rules, 4, 4)
+    assert book.instruments["tick_table"].tolist() == [0, NO_INDEX, 1, 0]
+    assert book.tick_rows.size == 2 * TICK_ROWS_MAX

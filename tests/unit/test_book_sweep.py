@@ -11,7 +11,20 @@ from appliance.book.state import Book, allocate_book, state_hash
 from appliance.book.view import depth
 from native.codes import ERROR_BUSY, ERROR_INVALID_ARGUMENT, RESTATEMENT_FOK_KILLED, RESTATEMENT_IOC_REMAINDER
 from native.jit import INTERPRETED
-from native.layout import COMMAND, EVENT, EVENT_ACCEPTED, EVENT_CANCELED, EVENT_RESTED, EVENT_TRADE, KIND_SESSION_PEER
+from native.layout import (
+    COMMAND,
+    EVENT,
+    EVENT_ACCEPTED,
+    EVENT_CANCELED,
+    EVENT_FLAG_LAST,
+    EVENT_RESTED,
+    EVENT_TRADE,
+    KIND_MASS_CANCEL,
+    KIND_PHASE,
+    KIND_SESSION_PEER,
+    KIND_TIMER,
+    NO_INDEX,
+)
 from tests.naive.flow import Flow
 from tests.naive.twins import command_record, run_kernel
 
@@ -45,6 +58,7 @@ def test_a_sweep_of_many_makers_through_eight_events(makers: int, time_in_force:
     while is_pending(book):
         batches.append(events[: resume(book, events, 0)].copy())
         assert batches[-1].size > 0
+    assert all(batch.size >= 5 for batch in batches[:-1])
     told = np.concatenate(batches)
     assert told.size == makers + 2
     assert told[0]["kind"] == EVENT_ACCEPTED
@@ -65,48 +79,62 @@ def test_a_sweep_of_many_makers_through_eight_events(makers: int, time_in_force:
 
 
 def test_while_events_are_pending_nothing_else_is_done() -> None:
-    book = book_of_sells(6, 3)
-    events = np.zeros(4, dtype=EVENT)
-    assert apply(book, command_record(qty_lots=9, price_ticks=3, cl_ord_id=9, session=1), 0, events, 0) == 4
-    assert is_pending(book)
+    book = book_of_sells(9, 3)
+    events = np.zeros(5, dtype=EVENT)
+    told = apply(book, command_record(qty_lots=12, price_ticks=3, cl_ord_id=9, session=1), 0, events, 0)
+    assert told < 11 and is_pending(book)
     before = state_hash(book)
     assert apply(book, command_record(cl_ord_id=77), 0, events, 0) == ERROR_BUSY
     assert state_hash(book) == before
     assert check_book(book) == []
-    assert resume(book, events, 1) == 3  # from a place in the middle of the buffer
-    assert is_pending(book)
-    assert resume(book, events, 0) == 1
-    assert not is_pending(book)
-    assert events[0]["kind"] == EVENT_RESTED
+    assert resume(book, events, 2) == ERROR_INVALID_ARGUMENT  # no room for STEP_EVENTS_MAX
+    assert state_hash(book) == before
+    assert resume(book, events, 1) > 0  # from a place in the middle of the buffer
+    while is_pending(book):
+        count = resume(book, events, 0)
+    assert events[count - 1]["kind"] == EVENT_RESTED
+    assert events[count - 1]["flags"] & EVENT_FLAG_LAST
     assert resume(book, events, 0) == 0
 
 
-@pytest.mark.parametrize("room", [1, 2, 3])
-def test_a_fill_or_kill_is_told_whole_through_any_room(room: int) -> None:
+def test_a_fill_or_kill_is_told_whole() -> None:
     book = book_of_sells(2, 2)
-    events = np.zeros(room, dtype=EVENT)
-    count = apply(
-        book, command_record(qty_lots=3, price_ticks=9, cl_ord_id=9, session=1, time_in_force=52), 0, events, 0
-    )
-    told = events[:count]["kind"].tolist()
+    events = np.zeros(4, dtype=EVENT)
+    fok = command_record(qty_lots=3, price_ticks=9, cl_ord_id=9, session=1, time_in_force=52)
+    count = apply(book, fok, 0, events, 0)
+    assert events[:count]["kind"].tolist() == [EVENT_ACCEPTED, EVENT_CANCELED]
+    assert events[1]["reason"] == RESTATEMENT_FOK_KILLED
+    fok["qty_lots"] = 2
+    told = events[: apply(book, fok, 0, events, 0)]["kind"].tolist()
     while is_pending(book):
-        count = resume(book, events, 0)
-        told += events[:count]["kind"].tolist()
-        assert events[count - 1]["reason"] == RESTATEMENT_FOK_KILLED
-    assert told == [EVENT_ACCEPTED, EVENT_CANCELED]
+        told += events[: resume(book, events, 0)]["kind"].tolist()
+    assert told == [EVENT_ACCEPTED, EVENT_TRADE, EVENT_TRADE]
     assert check_book(book) == []
 
 
 def test_arguments_out_of_range_change_nothing() -> None:
     book = allocate_book(2, 4, 4)
-    events = np.zeros(4, dtype=EVENT)
+    events = np.zeros(6, dtype=EVENT)
     good = command_record(cl_ord_id=1)
     before = state_hash(book)
-    for index, first in ((-1, 0), (1, 0), (0, -1), (0, 4)):
+    for index, first in ((-1, 0), (1, 0), (0, -1), (0, 3)):
         assert apply(book, good, index, events, first) == ERROR_INVALID_ARGUMENT
-    for wrong in ({"instrument": 2}, {"session": 1 << 16}, {"kind": KIND_SESSION_PEER}, {"instrument": 0xFFFFFFFF}):
-        assert apply(book, command_record(**wrong), 0, events, 0) == ERROR_INVALID_ARGUMENT
-    assert resume(book, events, 4) == ERROR_INVALID_ARGUMENT
+    for wrong in (
+        {"instrument": 2},
+        {"session": 1 << 16},
+        {"kind": KIND_SESSION_PEER},
+        {"kind": 0},
+        {"instrument": 0xFFFFFFFF},
+        {"kind": KIND_PHASE, "instrument": NO_INDEX, "qty_lots": 2},
+        {"kind": KIND_PHASE, "qty_lots": 6},
+        {"kind": KIND_PHASE, "qty_lots": 9},
+        {"kind": KIND_PHASE, "qty_lots": -1},
+        {"kind": KIND_MASS_CANCEL, "instrument": 2},
+        {"kind": KIND_MASS_CANCEL, "instrument": NO_INDEX, "session": 1 << 16},
+        {"kind": KIND_TIMER, "session": 1 << 16},
+    ):
+        assert apply(book, command_record(**wrong), 0, events, 0) == ERROR_INVALID_ARGUMENT, wrong
+    assert resume(book, events, 3) == ERROR_INVALID_ARGUMENT
     assert state_hash(book) == before
     assert apply(book, good, 0, events, 2) == 2
 
@@ -115,10 +143,10 @@ def test_a_batch_gives_the_events_of_its_commands_one_by_one() -> None:
     commands = Flow(4, instruments=2).batch(3000)
     by_one, by_batch, room = allocate_book(2, 50, 50), allocate_book(2, 50, 50), np.zeros(64, dtype=EVENT)
     expected = [row for index in range(commands.size) for row in run_kernel(by_one, commands, index, room)]
-    events, progress, told = np.zeros(7, dtype=EVENT), np.zeros(1, dtype=np.int64), []
+    events, progress, told = np.zeros(9, dtype=EVENT), np.zeros(1, dtype=np.int64), []
     while progress[0] < commands.size or is_pending(by_batch):
         count = apply_batch(by_batch, commands, int(progress[0]), commands.size, events, progress)
-        assert count > 0
+        assert count >= 0
         told += events[:count].tolist()
     assert told == expected
     assert state_hash(by_batch) == state_hash(by_one)

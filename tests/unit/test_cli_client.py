@@ -59,6 +59,40 @@ def test_send_replace_cancel_remember_each_other(run):
         assert run(address, "cancel", "--order", "99", "--security-id", "7", "--side", "sell").exit_code == 0
 
 
+FULL = (
+    "send", "--security-id", "7", "--side", "sell", "--qty", "50", "--type", "stop-limit", "--price", "9.5",
+    "--stop-price", "9.75", "--tif", "gtd", "--expire", "2026-11-21T17:30:00.000001+01:00", "--display-qty", "10",
+    "--min-qty", "5", "--slide", "--reduce-only", "--hidden", "--stp-id", "12", "--stp", "decrement", "--group", "3",
+)  # fmt: skip
+
+
+def test_send_with_every_term(run):
+    seen = []
+
+    def rule(name, values, number):
+        seen.append((name, values))
+        return acknowledge(name, values, number)
+
+    with answering(rule) as address:
+        assert run(address, *FULL).output.startswith("accepted   order 1 sell instrument 7 50 @ 9.5")
+        market = run(address, "send", "--security-id", "7", "--side", "buy", "--qty", "5", "--type", "market")
+        assert "5 @ market" in market.output
+        mass = run(address, "mass-cancel", "--security-id", "7", "--side", "sell", "--above", "9", "--group", "3")
+        assert mass.output == "done       mass cancel 3: 4 orders are gone\n"
+    (name, values), (_, bare), (_, wide) = seen
+    assert name == "NewOrderSingle"
+    assert values._replace(SendingTime=0)._asdict() == {
+        "ClOrdID": 1, "SecurityID": 7, "Account": 1, "Price": 9_500_000_000, "StopPx": 9_750_000_000, "OrderQty": 50,
+        "DisplayQty": 10, "MinQty": 5, "ExpireTime": 1_795_278_600_000_001_000, "SendingTime": 0,
+        "SelfMatchPreventionID": 12, "CancelGroupID": 3, "RiskGroupID": None, "Side": 2, "OrdType": ord("4"),
+        "TimeInForce": ord("6"), "STPInstruction": 4, "ExecInst": 2 | 4 | 16, "OrderCapacity": None,
+        "ManualOrderIndicator": None,
+    }  # fmt: skip
+    assert (bare.Price, bare.StopPx, bare.OrdType, bare.STPInstruction) == (None, None, ord("1"), 0)
+    assert (wide.MassActionScope, wide.SecurityID, wide.Side, wide.CancelGroupID) == (10, 7, 2, 3)
+    assert (wide.HigherThanPrice, wide.LowerThanPrice, wide.AckStyle) == (9_000_000_000, None, 2)
+
+
 def test_every_report_of_a_datagram_is_printed(run):
     def fills(name, values, number):
         trade = ORDER_ENTRY.encode(
@@ -104,6 +138,10 @@ def test_no_answer_and_nobody_there_are_one_sentence(run):
         (*SEND[:-1], "1e-10"),
         (*SEND[:-1], "10000000000"),
         (*SEND[:-1], "nan"),
+        (*SEND, "--stp", "both"),
+        (*SEND, "--tif", "gtd", "--expire", "tomorrow"),
+        (*SEND, "--tif", "gtd", "--expire", "1969-12-31"),
+        ("mass-cancel", "--above", "1"),
         (*SEND, "--session", "17"),
         (*SEND, "--uuid", "xyz"),
         ("send",),

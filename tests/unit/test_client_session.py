@@ -7,18 +7,8 @@ import uuid
 
 import pytest
 
-from appliance.client.session import (
-    BUY,
-    CONTEXT_BYTES,
-    FIXP,
-    IMMEDIATE_OR_CANCEL,
-    ORDER_ENTRY,
-    SELL,
-    ClientSession,
-    Gap,
-    SessionError,
-    State,
-)
+from appliance.client.ledger import BUY, IMMEDIATE_OR_CANCEL, SELL, Gap, State
+from appliance.client.session import CONTEXT_BYTES, FIXP, ORDER_ENTRY, ClientSession, SessionError
 
 UUID = uuid.UUID(int=7).bytes
 

@@ -8,7 +8,8 @@ import uuid
 
 import pytest
 
-from appliance.client.session import BUY, ClientSession, State
+from appliance.client.ledger import BUY, State
+from appliance.client.session import ClientSession
 from appliance.client.udp import AsyncUdpClient, UdpClient
 from tests.naive.answering_venue import answering
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from appliance.config import Config, ConfigError, demo_session_uuid, load, parse
+from appliance.exchange import index_key, rules_of
+from native.layout import PHASE_CLOSED, PHASE_OPENING_AUCTION, PHASE_PRE_OPEN
 
 
 def test_the_empty_file_is_the_demonstration_venue(tmp_path: Path) -> None:
@@ -31,6 +33,8 @@ def test_json_of_a_configuration_is_that_configuration(tmp_path: Path) -> None:
 
 SESSION = {"uuid": "00000000-0000-4000-8000-000000000001", "account": 1}
 INSTRUMENT = {"security_id": 1, "symbol": "A"}
+ROW = {"from_ticks": 1, "step_ticks": 1}
+OPEN = {"time": "09:00:00", "phase": "continuous"}
 
 FAULTS = [
     ({"prot": {}}, "prot -> Extra inputs are not permitted"),
@@ -48,6 +52,20 @@ FAULTS = [
     ({"instruments": [INSTRUMENT | {"price_ticks_min": 5, "price_ticks_max": 4}]}, "price_ticks_min is above"),
     ({"instruments": [INSTRUMENT | {"tick_nanos": 10**12, "price_ticks_max": 10**12}]}, "does not fit 64 bits"),
     ({"limits": {"orders": 1 << 30}}, "limits.orders ->"),
+    ({"instruments": [INSTRUMENT | {"qty_lots_min": 6, "qty_lots_max": 5}]}, "qty_lots_min is above qty_lots_max"),
+    ({"instruments": [INSTRUMENT | {"qty_lots_min": 6, "qty_lots_max": 9, "qty_step_lots": 5}]}, "no multiple of"),
+    ({"instruments": [INSTRUMENT | {"static_reference_ticks": 0}]}, "static_reference_ticks is outside"),
+    ({"instruments": [INSTRUMENT | {"static_band_ticks": -1}]}, "instruments.0.static_band_ticks ->"),
+    ({"instruments": [INSTRUMENT | {"breaker_ticks": 5}]}, "breaker_ticks does nothing without breaker_window_ms"),
+    ({"instruments": [INSTRUMENT | {"extension_ms": 5}]}, "extension_ms does nothing without extensions_max"),
+    ({"instruments": [INSTRUMENT | {"tick_table": [ROW, ROW]}]}, "from_ticks must rise from row to row"),
+    ({"instruments": [INSTRUMENT | {"tick_table": [ROW | {"step_ticks": 0}]}]}, "tick_table.0.step_ticks ->"),
+    ({"instruments": [INSTRUMENT | {"tick_table": [ROW] * 33}]}, "instruments.0.tick_table -> Tuple should have at"),
+    ({"instruments": [INSTRUMENT | {"schedule": [OPEN | {"time": "9:00"}]}]}, "is not a time of the day such as"),
+    ({"instruments": [INSTRUMENT | {"schedule": [OPEN | {"time": "24:00:00"}]}]}, "time '24:00:00' is not a time"),
+    ({"instruments": [INSTRUMENT | {"schedule": [OPEN | {"phase": "freeze"}]}]}, "instruments.0.schedule.0.phase ->"),
+    ({"instruments": [INSTRUMENT | {"schedule": [OPEN, OPEN]}]}, "the times must rise from row to row"),
+    ({"instruments": [INSTRUMENT | {"schedule": [OPEN], "status": "closed"}]}, "status and schedule: give one"),
 ]
 
 
@@ -79,6 +97,32 @@ def test_a_file_that_is_no_toml(tmp_path: Path, content: bytes, sentence: str) -
 def test_a_missing_file() -> None:
     with pytest.raises(ConfigError, match="cannot be read: No such file"):
         load("/nonexistent/venue.toml")
+
+
+def test_the_rules_of_an_instrument_reach_the_book() -> None:
+    values = INSTRUMENT | {
+        "price_ticks_min": 10, "price_ticks_max": 9000, "qty_lots_min": 2, "qty_lots_max": 900, "qty_step_lots": 2,
+        "tick_table": [{"from_ticks": 0, "step_ticks": 1}, {"from_ticks": 1000, "step_ticks": 5}],
+        "schedule": [{"time": "08:00:00.5", "phase": "opening_auction"}, {"time": "23:59:59", "phase": "closed"}],
+        "static_reference_ticks": 100, "static_band_ticks": 11, "dynamic_band_ticks": 12, "breaker_ticks": 13,
+        "breaker_window_ms": 14, "market_protection_ticks": 15, "auction_band_ticks": 16, "volatility_auction_ms": 17,
+        "extension_ms": 18, "extensions_max": 19, "halt_ms": 20, "freeze_ms": 21,
+    }  # fmt: skip
+    rules = rules_of(parse({"instruments": [values]}).instruments[0])
+    for name, value in values.items():
+        if name.endswith("_ms"):
+            assert getattr(rules, name.removesuffix("_ms") + "_ns") == value * 1_000_000
+        elif name not in ("security_id", "symbol", "tick_table", "schedule"):
+            assert getattr(rules, name) == value, name
+    assert rules.tick_table == ((0, 1), (1000, 5))
+    assert rules.schedule == ((8 * 3600 * 10**9 + 500_000_000, PHASE_OPENING_AUCTION), (86399 * 10**9, PHASE_CLOSED))
+    assert rules.phase == PHASE_PRE_OPEN
+
+
+def test_the_key_of_the_index_is_that_of_the_sessions() -> None:
+    assert index_key(Config()) == index_key(parse({"epoch": 9}))
+    assert 0 <= index_key(Config()) < 1 << 64
+    assert index_key(parse({"sessions": [SESSION]})) != index_key(Config())
 
 
 def test_the_state_digest_depends_on_what_state_depends_on() -> None:

@@ -8,9 +8,10 @@ import uuid
 import numpy as np
 import pytest
 
+from appliance.client.ledger import BUY
 from appliance.client.replay_loop import OTHERS_LOST
 from appliance.client.replayer import Endpoint, Pace, Replayer, ReplayError
-from appliance.client.session import BUY, ClientSession
+from appliance.client.session import ClientSession
 from appliance.client.workload import WorkloadError, find_request, load_workload, make_workload
 from native.ports import PortConfig, open_port
 from tests.naive.answering_venue import ORDER_ENTRY, acknowledge, answering

@@ -96,7 +96,7 @@ def test_the_wire_is_what_the_protocol_text_says() -> None:
             "ExecutionReportReject": 88,
             "BusinessMessageReject": 48,
             "ExecutionReportTradeCancelCorrect": 96,
-            "ExecutionReportRestated": 96,
+            "ExecutionReportRestated": 112,
             "OrderMassActionReport": 64,
         },
         "market_data": {"OrderPut": 54, "OrderDelete": 30, "Trade": 59, "TradeSummary": 58, "TopOfBook": 62},

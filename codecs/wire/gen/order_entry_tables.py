@@ -8,7 +8,7 @@ return it (a uint64 keeps its bits as int64).
 # the schema
 SCHEMA_ID = 9100
 SCHEMA_VERSION = 0
-SCHEMA_DIGEST = "f402622ded6228500b901a44a0e4375e8ccfe326c92c10767422813dddc5782c"
+SCHEMA_DIGEST = "1953baea72fea5d61c349849c2c36d9320c4741ee89ddec51980d2c6695c8bc4"
 
 # composite messageHeader
 messageHeader_SIZE = 8
@@ -38,8 +38,10 @@ OrdType_Market = 49
 OrdType_Limit = 50
 OrdType_Stop = 51
 OrdType_StopLimit = 52
+OrdType_MarketIfTouched = 74
 OrdType_MarketToLimit = 75
 OrdType_Pegged = 80
+OrdType_LimitIfTouched = 84
 OrdType_NULL = 255
 
 # enum TimeInForce
@@ -530,7 +532,7 @@ ExecutionReportReject_TransactTime_OFFSET = 56
 ExecutionReportReject_TransactTime_SIZE = 8
 ExecutionReportReject_LimitValue_OFFSET = 64
 ExecutionReportReject_LimitValue_SIZE = 8
-ExecutionReportReject_LimitValue_NULL = -1
+ExecutionReportReject_LimitValue_NULL = -9223372036854775808
 ExecutionReportReject_SecurityID_OFFSET = 72
 ExecutionReportReject_SecurityID_SIZE = 4
 ExecutionReportReject_Account_OFFSET = 76
@@ -617,7 +619,7 @@ ExecutionReportTradeCancelCorrect_Reserved_SIZE = 4
 
 # message ExecutionReportRestated
 ExecutionReportRestated_TEMPLATE_ID = 208
-ExecutionReportRestated_BLOCK_LENGTH = 96
+ExecutionReportRestated_BLOCK_LENGTH = 112
 ExecutionReportRestated_MsgSeqNum_OFFSET = 0
 ExecutionReportRestated_MsgSeqNum_SIZE = 8
 ExecutionReportRestated_SendingTime_OFFSET = 8
@@ -655,6 +657,16 @@ ExecutionReportRestated_Reserved_OFFSET = 93
 ExecutionReportRestated_Reserved_SIZE = 1
 ExecutionReportRestated_Reserved2_OFFSET = 94
 ExecutionReportRestated_Reserved2_SIZE = 2
+ExecutionReportRestated_DisplayQty_OFFSET = 96
+ExecutionReportRestated_DisplayQty_SIZE = 8
+ExecutionReportRestated_OrdType_OFFSET = 104
+ExecutionReportRestated_OrdType_SIZE = 1
+ExecutionReportRestated_WorkingIndicator_OFFSET = 105
+ExecutionReportRestated_WorkingIndicator_SIZE = 1
+ExecutionReportRestated_Reserved3_OFFSET = 106
+ExecutionReportRestated_Reserved3_SIZE = 2
+ExecutionReportRestated_Reserved4_OFFSET = 108
+ExecutionReportRestated_Reserved4_SIZE = 4
 
 # message OrderMassActionReport
 OrderMassActionReport_TEMPLATE_ID = 220
