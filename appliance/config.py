@@ -117,9 +117,37 @@ class Recovery(_Table):
 
 
 class Journal(_Table):
-    """[journal]: the sequenced inputs, in shared memory."""
+    """[journal]: the log of the sequenced inputs, and what makes it durable."""
 
-    records: Annotated[int, Field(ge=1024, le=1 << 32)] = 1 << 20
+    mode: Literal["memory", "disk"] = "memory"
+    """What an input must be in before anything is said of it: shared memory, which survives the process, or a disk,
+    which survives the machine."""
+    records: Annotated[int, Field(ge=1024, le=1 << 36)] = 1 << 28
+    """Records that the log may ever have: addresses are reserved for all of them, memory comes with the segments."""
+    segment_records: Annotated[int, Field(ge=1024, le=1 << 24, multiple_of=32)] = 1 << 18
+    """Records in a segment of shared memory; 128 bytes each."""
+    segments_kept: Annotated[int, Field(ge=1, le=1 << 20)] = 4
+    """Segments that stay in shared memory though all their records are durable or archived."""
+    directory: str = ""
+    """mode disk: the folder of the log. A log that is there is carried on."""
+    disk_segment_mib: Annotated[int, Field(ge=2, le=1 << 16)] = 64
+    """Size of a segment on disk, which is written full of zeros ahead of its use."""
+    hold_mib: Annotated[int, Field(ge=4, le=1 << 16)] = 64
+    """mode disk: room for what waits to be said."""
+    writer_cpu: Annotated[int, Field(ge=-1, le=1023)] = -1
+    """mode disk: CPU of the process that writes; -1: not pinned."""
+    writer_idle: Literal["spin", "yield", "sleep"] = "sleep"
+    """mode disk: what that process does when there is nothing to write: spin needs a CPU of its own."""
+    archive: str = ""
+    """Folder to which finished segments go, compressed; empty: none."""
+    archives_kept: Annotated[int, Field(ge=0, le=1 << 20)] = 0
+    """Newest archived segments that stay; 0: all."""
+
+    @model_validator(mode="after")
+    def _has_a_directory(self) -> Journal:
+        if self.mode == "disk" and not self.directory:
+            raise ValueError("directory must name a folder when mode is disk")
+        return self
 
 
 class Limits(_Table):

@@ -18,6 +18,8 @@ from appliance.book.view import orders
 from appliance.client.book import SIDE_BUY, SIDE_SELL, BookOrder, book_digest
 from appliance.config import Config, parse
 from appliance.exchange import Exchange, SharedFolder, allocate, whole_state_hash
+from appliance.hold import begin_to_hold
+from appliance.journal.records import JournalError
 from appliance.loop import (
     IDLE_SLEEP,
     IDLE_SPIN,
@@ -25,13 +27,16 @@ from appliance.loop import (
     RUN_STOPPED,
     LoopState,
     allocate_loop,
+    day_is_open,
     run,
     write_command,
 )
-from appliance.pipeline import replay_records
+from appliance.pipeline import drain, replay_records
 from appliance.recovery.process import command_line
 from appliance.replay import LOCAL_MAC, drops, opening_phases
+from appliance.sequencer.journal import carry_on
 from appliance.state import price_nanos
+from appliance.venue_log import VenueLog
 from native import counters
 from native.codes import sentence_of_error
 from native.layout import CONTROL_STOP, PORT_STATS
@@ -112,6 +117,7 @@ class Appliance:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.shared = SharedFolder(config.name)
+        self.log = VenueLog(config, self.shared)
         self.exchange: Exchange
         self.port: Port
         self._loop: LoopState
@@ -121,33 +127,68 @@ class Appliance:
         self._fault: Exception | None = None
         self._affinity_before: set[int] | None = None
         self._summary: Summary | None = None
+        self.problem = ""
+        """What is wrong but may pass, in one sentence: `check` looks."""
         self._port_stats: np.ndarray
         self._port_stats_due = 0.0
 
     def start(self) -> None:
         """Compile, allocate, open the port, start loop and recovery server. Raises ApplianceError, ExchangeError."""
         warm_up()
-        self.shared.create()
+        self.shared.lock()
         try:
             self._keep_house_elsewhere()  # first: threads that a port starts (DPDK) stay there too
             try:
+                self.log.open()
                 self.port = open_port(port_config(self.config))
             except PortError as error:
                 raise ApplianceError(error.sentence) from None
-            self.exchange = allocate(self.config, shared=self.shared, local_mac=self.port.mac or LOCAL_MAC)
+            self.exchange = allocate(
+                self.config, shared=self.shared, log=self.log.store, local_mac=self.port.mac or LOCAL_MAC
+            )
             self._loop = allocate_loop(
                 opening_phases(self.config),
                 idle=_IDLE[self.config.loop.idle],
                 heartbeat_ms=self.config.feed.heartbeat_ms,
             )
+            self._carry_on()
+            self._start_log()
             self._port_stats = self.shared.map_new(self.shared.port_stats, PORT_STATS.itemsize).view(PORT_STATS)
             self._start_recovery()
             self._thread = threading.Thread(target=self._turn_until_stopped, name="pitwire-loop", daemon=True)
             self._thread.start()
+        except JournalError as error:
+            self._give_up()
+            raise ApplianceError(str(error)) from None
         except BaseException:
-            self.stop()
-            self.shared.remove()
+            self._give_up()
             raise
+
+    def _give_up(self) -> None:
+        """Leave nothing of a start that failed, but for a log in shared memory that an earlier run has left."""
+        self.stop()
+        if self.log.is_only_copy:
+            self.shared.clear(but_the_journal=True)
+            self.shared.unlock()
+        else:
+            self.shared.remove()
+
+    def _carry_on(self) -> None:
+        """Decide again what an earlier run left in the log: what it sent then is not sent again."""
+        count = self.log.recovered_records
+        if count == 0:
+            return
+        with open_port(PortConfig(kind="pcap")) as nowhere:
+            replay_records(self.exchange, nowhere.handle, 0, count)
+            drain(self.exchange, nowhere.handle)
+        carry_on(self.exchange.journal, count, self.log.last_crc32c)
+        day_is_open(self._loop)
+
+    def _start_log(self) -> None:
+        self.log.start()
+        if self.log.holds:
+            control = self.log.store.control
+            begin_to_hold(self.exchange.hold, control.address("durable_records"), control.address("writer_state"))
 
     def _keep_house_elsewhere(self) -> None:
         """Leave the loop's CPU to the loop: this thread, and what it starts, stays on the others."""
@@ -189,8 +230,13 @@ class Appliance:
             self._fault = error
 
     def check(self) -> None:
-        """Raises ApplianceError when the loop or the recovery server ended by itself. Also tells observers of the port:
-        call it several times a second."""
+        """Raises ApplianceError when the loop, the disk writer or the recovery server ended by itself. Also tells
+        observers of the port: call it several times a second."""
+        if self._thread is not None:
+            try:
+                self.problem = self.log.check()
+            except JournalError as error:
+                raise ApplianceError(str(error)) from None
         if self._fault is not None:
             raise ApplianceError(f"The loop ended by a fault in the program: {self._fault!r}.")
         if self._thread is not None and not self._thread.is_alive() and self._ended_with != RUN_STOPPED:
@@ -216,10 +262,12 @@ class Appliance:
                 if self._thread.is_alive():
                     raise ApplianceError(f"The loop did not stop within {_STOP_SECONDS_MAX} s.")
             self._thread = None
-            if self._ended_with == RUN_STOPPED:
-                self.exchange.journal.header[0]["closed"] = 1
+            in_good_order = self._ended_with == RUN_STOPPED
+            if in_good_order:
                 self.exchange.feed.header[0]["closed"] = 1
+            self.log.stop(in_good_order=in_good_order)
             self._summary = self._summarise()
+        self.log.stop(in_good_order=False)  # where the loop never ran
         if self._recovery is not None:
             try:
                 self._recovery.wait(_RECOVERY_STOP_SECONDS_MAX)
@@ -255,7 +303,7 @@ class Appliance:
             state_hash=whole_state_hash(self.exchange),
             book_digest=engine_book_digest(self.exchange),
             open_orders=int(self.exchange.book.state[0]["open_orders"]),
-            journal=str(self.shared.journal),
+            journal=str(self.log.path),
         )
 
     def __enter__(self) -> Appliance:

@@ -21,25 +21,23 @@ from appliance import stages
 from appliance.book.state import Book, InstrumentRules, allocate_book, state_hash
 from appliance.config import PHASES, Config, Instrument
 from appliance.histogram import HISTOGRAM_SLOTS
+from appliance.hold import Hold, allocate_hold
+from appliance.journal.address_space import lazy_array
+from appliance.journal.event_store import EventStore
+from appliance.journal.records import Identity
+from appliance.journal.whole import save_log
 from appliance.publisher import multicast
 from appliance.publisher.packet import CHANNEL_ID, EPOCH, NEXT_NUMBER, Feed
 from appliance.publisher.store import map_feed
-from appliance.sequencer.journal import RECORD_BYTES, Journal, begin_chain, map_journal
+from appliance.sequencer.journal import COMMITTED, Journal, open_journal
 from appliance.session.receive import CONTEXT_FIELDS_COUNT
 from appliance.stage_clock import StageClock, allocate_stage_clock
 from appliance.state import Outbox, Tables, allocate_outbox, allocate_tables
 from native.arrays import Arrays
 from native.counters import COUNTERS_COUNT
-from native.layout import (
-    EVENT,
-    FEED_FORMAT_VERSION,
-    FEED_MAGIC,
-    JOURNAL_FORMAT_VERSION,
-    JOURNAL_MAGIC,
-    PHASE_PRE_OPEN,
-    PKT,
-)
-from native.limits import EVENTS_MAX, FEED_HEADER_BYTES, JOURNAL_HEADER_BYTES, RX_BURST_MAX, TX_BURST_MAX
+from native.layout import EVENT, FEED_FORMAT_VERSION, FEED_MAGIC, PHASE_PRE_OPEN, PKT, SEQUENCED
+from native.limits import EVENTS_MAX, FEED_HEADER_BYTES, RX_BURST_MAX, TX_BURST_MAX
+from native.log_layout import JOURNAL_CONTROL
 from wire.gen import fixp_tables, market_data_tables, order_entry_tables
 from wire.net.udp4 import FIELDS_COUNT
 
@@ -58,6 +56,7 @@ class Exchange(Arrays):
     book: Book
     journal: Journal
     feed: Feed
+    hold: Hold
     events: np.ndarray
     """EVENT[EVENTS_MAX]: what the book said in this step"""
     route: np.ndarray
@@ -83,8 +82,8 @@ class Exchange(Arrays):
 class SharedFolder:
     """The files of one running instance, in /dev/shm/pitwire-NAME; locked while it runs, gone when it ends cleanly.
 
-    The journal and the feed store stay behind a process that was killed (that is what shared memory is for); the next
-    start under the same name begins a new day and removes them.
+    Journal and feed store stay behind a process that was killed (that is what shared memory is for): the next start
+    under the same name carries the journal on (`appliance.venue_log`).
     """
 
     def __init__(self, name: str, root: Path = SHARED_MEMORY_ROOT) -> None:
@@ -112,11 +111,6 @@ class SharedFolder:
         return self.path / "port_stats"
 
     @property
-    def journal(self) -> Path:
-        """JOURNAL_HEADER and SEQUENCED records."""
-        return self.path / "journal"
-
-    @property
     def feed(self) -> Path:
         """FEED_HEADER, then FEED_ENTRY and packet, again and again."""
         return self.path / "feed"
@@ -126,8 +120,8 @@ class SharedFolder:
         """The configuration that the instance runs, as JSON."""
         return self.path / "config.json"
 
-    def create(self) -> None:
-        """Make the folder empty and ours; ExchangeError when another process runs under this name."""
+    def lock(self) -> None:
+        """Make the folder ours, with what is in it; ExchangeError when another process runs under this name."""
         try:
             self.path.mkdir(mode=0o755, exist_ok=True)
             lock_file = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -141,13 +135,20 @@ class SharedFolder:
                 f"{self.path} is in use: an appliance runs under this name already; stop it or give another `name`."
             ) from None
         self._lock_file = lock_file
+
+    def clear(self, *, but_the_journal: bool = False) -> None:
+        """Empty the folder, which is ours."""
         for path in self.path.iterdir():
-            if path.name != "lock":
+            if path.name != "lock" and not (but_the_journal and path.name.startswith("journal.")):
                 path.unlink()
 
     def remove(self) -> None:
         """Take the folder away; what is mapped stays readable for whoever mapped it."""
         shutil.rmtree(self.path, ignore_errors=True)
+        self.unlock()
+
+    def unlock(self) -> None:
+        """Let others have the folder, with what is in it."""
         if self._lock_file is not None:
             os.close(self._lock_file)
             self._lock_file = None
@@ -217,36 +218,43 @@ def index_key(config: Config) -> int:
     return int.from_bytes(digest[:8], "little")
 
 
+def venue_identity(config: Config) -> Identity:
+    """Whose log a run with this configuration writes, with an instance of its own."""
+    return Identity(uuid.uuid4().bytes, config.epoch, schema_digest(), config.state_digest())
+
+
 def allocate(
-    config: Config, *, shared: SharedFolder | None = None, journal_memory: np.ndarray | None = None, local_mac: int = 0
+    config: Config,
+    *,
+    shared: SharedFolder | None = None,
+    log: EventStore | None = None,
+    records: np.ndarray | None = None,
+    local_mac: int = 0,
 ) -> Exchange:
     """An exchange at the start of its day.
 
-    In `shared` (already created) counters, journal and feed store are mapped files; without it they are memory of this
-    process. `journal_memory` is a journal that exists already and is to be replayed. `local_mac` is the feed's source.
+    In `shared` (ours and cleared) counters and feed store are mapped files, and the journal is `log`; without it all is
+    memory of this process. `records` (SEQUENCED[n]) are a journal that exists already and is to be replayed.
+    `local_mac` is the feed's source.
     """
-    journal_bytes = JOURNAL_HEADER_BYTES + config.journal.records * RECORD_BYTES
     feed_bytes = FEED_HEADER_BYTES + (config.feed.store_mib << 20)
     if shared is None:
         counters = np.zeros(COUNTERS_COUNT, np.int64)
         turn_latency = np.zeros(HISTOGRAM_SLOTS, np.int64)
         stage_memory = np.zeros(stages.SLOTS, np.int64)
         feed_memory = np.zeros(feed_bytes, np.uint8)
-        if journal_memory is None:
-            journal_memory = np.zeros(journal_bytes, np.uint8)
     else:
         counters = shared.map_new(shared.counters, COUNTERS_COUNT * 8).view(np.int64)
         turn_latency = shared.map_new(shared.turn_latency, HISTOGRAM_SLOTS * 8).view(np.int64)
         stage_memory = shared.map_new(shared.stages, stages.SLOTS * 8).view(np.int64)
         feed_memory = shared.map_new(shared.feed, feed_bytes)
-        journal_memory = shared.map_new(shared.journal, journal_bytes)
         shared.config.write_text(config.to_json(), encoding="utf-8")
+    if log is not None:
+        journal = open_journal(log.control.array, log.records, config.epoch)
+    else:
+        journal = _private_journal(config, records)
 
     tables = allocate_tables(config, counters)
-    journal = map_journal(journal_memory)
-    if int(journal.header[0]["magic"]) != JOURNAL_MAGIC:
-        _write_journal_header(journal, config)
-    begin_chain(journal, config.epoch)
     feed = map_feed(feed_memory)
     _write_feed_header(feed, config)
     return Exchange(
@@ -260,6 +268,7 @@ def allocate(
         ),
         journal=journal,
         feed=feed,
+        hold=allocate_hold(config.journal.hold_mib << 20 if config.journal.mode == "disk" and log is not None else 0),
         events=np.zeros(EVENTS_MAX, EVENT),
         route=_feed_route(config, local_mac),
         topic_id=np.frombuffer(topic_id(config).bytes, np.uint8).copy(),
@@ -273,16 +282,25 @@ def allocate(
     )
 
 
-def _write_journal_header(journal: Journal, config: Config) -> None:
-    header = journal.header[0]
-    header["format_version"] = JOURNAL_FORMAT_VERSION
-    header["record_bytes"] = RECORD_BYTES
-    header["capacity_records"] = journal.records.size
-    header["epoch"] = config.epoch
-    header["instance_id"] = np.frombuffer(uuid.uuid4().bytes, np.uint8)
-    header["schema_digest"] = np.frombuffer(schema_digest(), np.uint8)
-    header["config_digest"] = np.frombuffer(config.state_digest(), np.uint8)
-    header["magic"] = JOURNAL_MAGIC  # last: a reader that finds it finds the rest
+def _private_journal(config: Config, records: np.ndarray | None) -> Journal:
+    """A journal in memory of this process: over `records`, or with room for as many as the configuration says."""
+    if records is None:
+        try:
+            records = lazy_array(SEQUENCED, config.journal.records)
+        except OSError as error:
+            raise ExchangeError(
+                f"{config.journal.records} records of the journal cannot be had: {error.strerror}; "
+                "make journal.records smaller."
+            ) from None
+    control = np.zeros(1, JOURNAL_CONTROL)
+    control[0]["mapped_records"] = records.size
+    return open_journal(control, records, config.epoch)
+
+
+def save_journal(exchange: Exchange, config: Config, path: Path) -> None:
+    """Write what was sequenced so far as a log of one file, for `pitwire replay` and `decode`. Raises OSError."""
+    written = int(exchange.journal.scalars[COMMITTED])
+    save_log(path, venue_identity(config), exchange.journal.records[:written])
 
 
 def _write_feed_header(feed: Feed, config: Config) -> None:

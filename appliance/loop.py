@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from appliance.hold import is_crowded, is_empty, is_lost, release
 from appliance.latency import record
-from appliance.pipeline import begin_turn, drain, next_due_ns, set_phase, tick, turn
+from appliance.pipeline import begin_turn, drain, next_due_ns, send, set_phase, tick, turn
 from appliance.publisher.multicast import heartbeat
 from appliance.publisher.packet import NEXT_NUMBER
 from appliance.stage_clock import calibrate, count_span, start
 from appliance.state import LAST_SEQUENCED_NS
-from appliance.transmit import send_all
 from native import counters
 from native.arrays import Arrays
 from native.codes import ERROR_END_OF_INPUT
@@ -51,12 +51,14 @@ from native.rim import (
 RUN_TURNS_DONE = 0
 RUN_STOPPED = 1
 RUN_END_OF_INPUT = 2
-"""Below 0: the port failed with that code."""
+RUN_LOG_LOST = 3
+"""The disk writer ended, so nothing will become safe any more. Below 0: the port failed with that code."""
 
 IDLE_SPIN = 0
 IDLE_YIELD = 1
 IDLE_SLEEP = 2
 IDLE_SLEEP_NS = 50_000
+FINISH_NS_MAX = 3_000_000_000
 
 TAIL_HEARTBEAT_NS = 500_000
 """After a burst of market data the next number is told within 1 ms, so that a lost last packet is noticed at once."""
@@ -129,7 +131,11 @@ def run(exchange, loop, port, turns_max):
     while turns_max < 0 or turns < turns_max:
         turns += 1
         count_in[counters.TURNS] += 1
-        got = np.int64(port_rx_burst(port, rx_address, burst_max))
+        got = np.int64(0)
+        if is_crowded(exchange.hold):
+            count_in[counters.HOLD_CROWDED] += 1
+        else:
+            got = np.int64(port_rx_burst(port, rx_address, burst_max))
         now_ns = clock_realtime_ns()
         if not file_clock and now_ns >= next_due_ns(exchange) and now_ns >= scalars[TIMER_DUE_NS]:
             scalars[TIMER_DUE_NS] = now_ns + TIMER_INTERVAL_NS
@@ -147,13 +153,16 @@ def run(exchange, loop, port, turns_max):
             return np.int64(RUN_END_OF_INPUT) if got == ERROR_END_OF_INPUT else got
         if scalars[HEARTBEAT_INTERVAL_NS] > 0:
             _keep_alive(exchange, loop, port, now_ns)
+        release(exchange.tables, exchange.feed, exchange.hold, exchange.tx, port, now_ns)
         if turns % SERVICE_INTERVAL_TURNS == 0:
             port_service(port, SERVICE_BUDGET)
+            if is_lost(exchange.hold):
+                return np.int64(RUN_LOG_LOST)
             if turns % CLOCK_OFFSET_INTERVAL_TURNS == 0:
                 scalars[RECEIVE_OFFSET_NS] = clock_realtime_ns() - clock_monotonic_ns()
                 calibrate(exchange.stages)
         if _take_commands(exchange, loop, port, now_ns):
-            return np.int64(RUN_STOPPED)
+            return _finish(exchange, port)
         if got == 0:
             _idle(scalars[IDLE])
     return np.int64(RUN_TURNS_DONE)
@@ -208,6 +217,18 @@ def _tick_until(exchange, loop, port, frame_ns):
 
 
 @kernel
+def _finish(exchange, port):
+    """The end, in good order: what waits for the disk leaves, unless that takes too long. Returns RUN_*."""
+    until_ns = clock_monotonic_ns() + FINISH_NS_MAX
+    while not is_empty(exchange.hold):
+        if is_lost(exchange.hold) or clock_monotonic_ns() > until_ns:
+            return np.int64(RUN_LOG_LOST)
+        release(exchange.tables, exchange.feed, exchange.hold, exchange.tx, port, clock_realtime_ns())
+        clock_idle(IDLE_SLEEP_NS)
+    return np.int64(RUN_STOPPED)
+
+
+@kernel
 def _measure(exchange, frames, start_ns, sent_ns, receive_offset_ns):
     """Count the turn that took `exchange.rx[:frames]`, and for each of them the time until everything was sent."""
     for i in range(frames):
@@ -239,7 +260,7 @@ def _keep_alive(exchange, loop, port, now_ns):
         return 0
     scalars[HEARTBEAT_DUE_NS] = now_ns + scalars[HEARTBEAT_INTERVAL_NS]
     heartbeat(exchange.tables, exchange.outbox, exchange.feed, exchange.route, exchange.topic_id, now_ns)
-    return send_all(exchange.tables, exchange.outbox, exchange.tx, port, now_ns)
+    return send(exchange, port, now_ns)
 
 
 @kernel
@@ -288,6 +309,11 @@ def _idle(strategy):
     else:
         clock_idle(IDLE_SLEEP_NS)
     return 0
+
+
+def day_is_open(loop: LoopState) -> None:
+    """The day's first inputs stand in the log already."""
+    loop.scalars[DAY_IS_OPEN] = 1
 
 
 def write_command(loop: LoopState, kind: int, argument: int = 0, value: int = 0) -> bool:

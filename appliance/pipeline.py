@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from appliance.book.match import apply, is_pending, prefetch_request, resume
+from appliance.hold import let_out
 from appliance.publisher import level3, multicast, packet, store
 from appliance.report import datagram, refusals, reports
 from appliance.risk.check import check
@@ -16,7 +17,6 @@ from appliance.sequencer import inputs, journal
 from appliance.session import decode, numbers, peer, receive
 from appliance.stage_clock import begin_stages, count_span, stamp
 from appliance.state import FEED_SLOT, FREE, NOW_NS, OUTBOX_USED, OWNER_FEED, TURN
-from appliance.transmit import send_all
 from native import counters
 from native.jit import kernel
 from native.layout import (
@@ -338,7 +338,14 @@ def _close_and_send(exchange, port, kept_slot):
             multicast.close_packet(exchange.tables, outbox, exchange.feed, exchange.route, slot, now_ns)
         else:
             datagram.close_datagram(exchange.tables, outbox, slot, REPORT_TTL)
-    return send_all(exchange.tables, outbox, exchange.tx, port, now_ns)
+    return send(exchange, port, now_ns)
+
+
+@kernel
+def send(exchange, port, now_ns):
+    """Every finished frame of the outbox leaves, at once or when the newest record is safe. Returns frames sent."""
+    newest = exchange.journal.scalars[journal.COMMITTED]
+    return let_out(exchange.tables, exchange.outbox, exchange.feed, exchange.hold, exchange.tx, port, newest, now_ns)
 
 
 @kernel

@@ -16,21 +16,18 @@ from pathlib import Path
 import numpy as np
 
 from appliance.config import Config
-from appliance.exchange import Exchange, allocate, schema_digest, whole_state_hash
+from appliance.exchange import Exchange, allocate, venue_identity, whole_state_hash
+from appliance.journal.records import JournalError
+from appliance.journal.whole import load_log
 from appliance.loop import PHASE_BY_SCHEDULE, RUN_END_OF_INPUT, RUN_TURNS_DONE, LoopState, allocate_loop, run
 from appliance.pipeline import drain, replay_records
 from appliance.publisher.store import BYTES_A_MESSAGE_MAX
-from appliance.sequencer.journal import RECORD_BYTES, count_whole, map_journal
 from native import counters
 from native.codes import sentence_of_error
 from native.layout import (
-    JOURNAL_FORMAT_VERSION,
-    JOURNAL_HEADER,
-    JOURNAL_MAGIC,
     PHASE_CLOSED,
     PHASE_CONTINUOUS,
 )
-from native.limits import JOURNAL_HEADER_BYTES
 from native.ports import Port, PortConfig, PortError, open_port
 
 TURNS_A_STEP = 8192
@@ -99,12 +96,6 @@ def opening_phases(config: Config) -> np.ndarray:
     """int64[instruments]: the phase of each when the day opens, PHASE_BY_SCHEDULE where it has a schedule."""
     statuses = {"open": PHASE_CONTINUOUS, "closed": PHASE_CLOSED}
     return np.array([PHASE_BY_SCHEDULE if i.schedule else statuses[i.status] for i in config.instruments], np.int64)
-
-
-def is_journal(path: Path) -> bool:
-    """Whether the file starts like a journal."""
-    with path.open("rb") as file:
-        return file.read(8) == JOURNAL_MAGIC.to_bytes(8, "little")
 
 
 def replay_capture(
@@ -214,36 +205,20 @@ class _Pacer:
             time.sleep(delay)
 
 
-def load_journal(path: Path, config: Config) -> tuple[np.ndarray, int]:
-    """The bytes of the journal at `path` (uint8, a copy) and how many records it has, every one verified.
+def load_journal(path: Path, config: Config, to_sequence: int | None = None) -> np.ndarray:
+    """The records of the journal at `path` (SEQUENCED[n], a copy), every one verified: a folder of shared memory or of
+    a disk, one segment of it, or an archived one.
 
-    Raises ReplayError for another format, another schema or configuration, or a damaged record.
+    Raises ReplayError for another format, another schema or configuration, or damage.
     """
-    data = np.fromfile(path, np.uint8)
-    if data.size < JOURNAL_HEADER_BYTES:
-        raise ReplayError(f"{path}: is shorter than a journal's header")
-    header = data[:JOURNAL_HEADER_BYTES].view(JOURNAL_HEADER)[0]
-    if int(header["magic"]) != JOURNAL_MAGIC:
-        raise ReplayError(f"{path}: is not a journal")
-    if int(header["format_version"]) != JOURNAL_FORMAT_VERSION or int(header["record_bytes"]) != RECORD_BYTES:
-        raise ReplayError(
-            f"{path}: has journal format {int(header['format_version'])}; this program reads {JOURNAL_FORMAT_VERSION}"
-        )
-    if header["schema_digest"].tobytes() != schema_digest():
-        raise ReplayError(f"{path}: was written under other message schemas; replay it with the version that wrote it")
-    if header["config_digest"].tobytes() != config.state_digest():
-        raise ReplayError(
-            f"{path}: was written under another configuration (instruments, sessions, limits, epoch); "
-            "give it by --config"
-        )
-    journal = map_journal(data)
-    committed = int(header["committed_records"])
-    if committed > journal.records.size:
-        raise ReplayError(f"{path}: names {committed} records but holds {journal.records.size}")
-    whole = int(count_whole(journal.records, 0, committed, int(header["epoch"])))
-    if whole < committed:
-        raise ReplayError(f"{path}: record {whole + 1} of {committed} is damaged (CRC32C, number or chain)")
-    return data, committed
+    try:
+        archive = Path(config.journal.archive) if config.journal.archive and path.is_dir() else None
+        log, records = load_log(path, archive_folder=archive, expected=venue_identity(config), to_sequence=to_sequence)
+    except JournalError as error:
+        raise ReplayError(str(error)) from None
+    if log.first_sequence != 1:
+        raise ReplayError(f"{path}: begins with record {log.first_sequence}; a replay needs the log from record 1 on.")
+    return records
 
 
 def replay_journal(
@@ -256,9 +231,9 @@ def replay_journal(
     keep: list[Exchange] | None = None,
 ) -> ReplayResult:
     """Decide the records of the journal at `path` again. See `replay_capture`."""
-    data, committed = load_journal(path, config)
-    stop = committed if limit_records is None else min(committed, limit_records)
-    exchange = allocate(sized_for(config, path), journal_memory=data, local_mac=LOCAL_MAC)
+    records = load_journal(path, config, limit_records)
+    stop = records.size if limit_records is None else min(records.size, limit_records)
+    exchange = allocate(_sized_for(config, records.nbytes), records=records, local_mac=LOCAL_MAC)
     try:
         port = open_port(PortConfig(kind="pcap", out_path=str(out) if out else ""))
     except PortError as error:
@@ -277,11 +252,14 @@ def replay_journal(
 
 
 def sized_for(config: Config, path: Path) -> Config:
-    """`config` with journal and feed store large enough for the input; their pages are taken only when written."""
+    """`config` with journal and feed store large enough for the capture; their pages are taken only when written."""
     try:
-        size_bytes = path.stat().st_size
+        return _sized_for(config, path.stat().st_size)
     except OSError as error:
         raise ReplayError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _sized_for(config: Config, size_bytes: int) -> Config:
     messages = size_bytes // MESSAGE_BYTES_MIN
     # a timer between two messages is the most that time adds, but for schedules over days
     records = 2 * messages + 2 * len(config.instruments) + 2 * len(config.sessions) + 1024

@@ -32,36 +32,42 @@ def send_all(tables, outbox, tx, port, time_ns):
             waiting += 1
     sent = np.int64(0)
     slot = np.int64(0)
-    tries = np.int64(0)
-    base = tx.ctypes.data
     while waiting > 0:
-        got = np.int64(port_tx_alloc(port, base, min(waiting, TX_BURST_MAX)))
-        if got <= 0:
-            tries += 1
-            if tries > TRIES_MAX:
-                tables.counters[counters.TX_DROPPED] += waiting
-                break
-            tables.counters[counters.TX_RETRIES] += 1
-            port_tx_flush(port)
-            port_service(port, _SERVICE_BUDGET)
-            continue
+        got = get_buffers(tables, tx, port, waiting)
+        if got == 0:
+            tables.counters[counters.TX_DROPPED] += waiting
+            break
         for i in range(got):
             while outbox.frame_bytes[slot] == 0:
                 slot += 1
             _fill(outbox, slot, tx, i, time_ns)
             slot += 1
         waiting -= got
-        taken = _offer(tables, tx, port, got)
+        taken = offer(tables, tx, port, got)
         for i in range(taken):
             tables.counters[counters.BYTES_OUT] += np.int64(tx[i]["len"])
         sent += taken
         if taken < got:
             tables.counters[counters.TX_DROPPED] += got - taken + waiting
             break
-    _flush(tables, port)
+    flush(tables, port)
     outbox.scalars[OUTBOX_USED] = 0
     tables.counters[counters.PACKETS_OUT] += sent
     return sent
+
+
+@kernel
+def get_buffers(tables, tx, port, wanted):
+    """Buffers for up to `wanted` frames, in `tx`; a full port is asked again. Returns how many; 0: it stayed full."""
+    base = tx.ctypes.data
+    for _ in range(TRIES_MAX):
+        got = np.int64(port_tx_alloc(port, base, min(wanted, TX_BURST_MAX)))
+        if got > 0:
+            return got
+        tables.counters[counters.TX_RETRIES] += 1
+        port_tx_flush(port)
+        port_service(port, _SERVICE_BUDGET)
+    return np.int64(0)
 
 
 @kernel
@@ -77,7 +83,7 @@ def _fill(outbox, slot, tx, i, time_ns):
 
 
 @kernel
-def _offer(tables, tx, port, count):
+def offer(tables, tx, port, count):
     """Hand `tx[:count]` to the port; what it never takes is given back unsent. Returns how many it took."""
     base = tx.ctypes.data
     taken = np.int64(0)
@@ -97,7 +103,8 @@ def _offer(tables, tx, port, count):
 
 
 @kernel
-def _flush(tables, port):
+def flush(tables, port):
+    """Have the port send everything that it took."""
     for _ in range(TRIES_MAX):
         if np.int64(port_tx_flush(port)) <= 0:
             return 0

@@ -5,8 +5,8 @@ Each flow is first run through the naive twin (a prefix of it), event for event;
 in turn, `--repeats` times over; medians are told.
 
 What is timed: `apply_batch` over commands that lie in cache, as the stage before leaves them there (pieces of RING
-commands are copied into a ring, off the clock), its events written to a buffer of EVENTS_ROOM. `streamed`: the same over
-the whole flow where it lies in memory, in CPU time of the thread; so 128 bytes a message come from DRAM, too.
+commands are copied into a ring, off the clock), its events written to a buffer of EVENTS_ROOM, in CPU time of the
+thread. `streamed`: the same over the whole flow where it lies in memory; so 128 bytes a message come from DRAM, too.
 
 ns a message (p50 to max) come from a run of its own, with a reading of the time stamp counter before and after each
 message; their cost, the median of readings with nothing between them, is subtracted. Such a reading does not wait for
@@ -27,15 +27,15 @@ from numba import types
 
 from appliance.book.check import check_book
 from appliance.book.match import (
-    LOOK_AHEAD,
     apply,
     apply_batch,
     do_request,
+    hash_ahead,
     is_pending,
     look_ahead,
     resume,
 )
-from appliance.book.state import Book, allocate_book
+from appliance.book.state import AHEAD_GROUP, Book, allocate_book
 from appliance.histogram import max_ns, new_histogram, percentiles_ns
 from appliance.latency import record
 from bench.flows import FRIENDLY_FLOWS, GROWTH_FLOWS, HEADLINE_FLOWS, SCENARIOS, make_flow
@@ -43,7 +43,7 @@ from bench.host import report
 from bench.instructions import instructions_a_message
 from native.jit import kernel
 from native.layout import COMMAND, EVENT
-from native.lowlevel import read_cycles, load_word
+from native.lowlevel import load_word, read_cycles
 from tests.naive.twins import Twins
 
 RING = 1024
@@ -99,16 +99,16 @@ def run_in_cache(book: Book, commands: Any, first: int, ring: Any, events: Any, 
 @kernel
 def run_stamped(book: Book, commands: Any, first: int, ring: Any, events: Any, ticks: Any, empty: int) -> int:
     """`run_in_cache` with the ticks of each message in `ticks`; empty: only the readings. Returns 0."""
-    for start in range(first, commands.size, LOOK_AHEAD):
-        ahead = min(LOOK_AHEAD, commands.size - start)
-        for i in range(ahead):
+    for start in range(first, commands.size, ring.size):
+        count = min(ring.size, commands.size - start)
+        for i in range(count):
             ring[i] = commands[start + i]
-        if not empty:
-            look_ahead(book, ring, 0, ahead)
-        for i in range(ahead):
+        for i in range(count):
+            if not empty and i % AHEAD_GROUP == 0:
+                look_ahead(book, ring, 0, i, count)
             began = read_cycles()
             if not empty:
-                do_request(book, ring, i, book.look_ahead[2 * i], events, 0)
+                do_request(book, ring, i, hash_ahead(book, i), events, 0)
                 while is_pending(book):
                     resume(book, events, 0)
             ticks[start - first + i] = read_cycles() - began
@@ -183,7 +183,7 @@ class Flow:
         return allocate_book(self.scenario.instruments, ORDERS_MAX, LEVELS_MAX)
 
     def prove(self, validated: int) -> None:
-        """Events equal to the twin's over a prefix, and to each other's over the whole flow; the book whole at its end."""
+        """Events equal to the twin's over a prefix, and to each other's over the flow; the book whole at its end."""
         twins = Twins(self.scenario.instruments, ORDERS_MAX, LEVELS_MAX, EVENTS_ROOM)
         twins.apply(self.commands[:validated])
         twins.compare_books()

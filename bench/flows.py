@@ -2,9 +2,9 @@
 
 The flows of a market (`Scenario`), after what venues publish of their own days: 15 % of new orders are IOC, about a
 fifth of the others is modified (four of five by one tick), about 95 % of them end cancelled, and a few per cent of
-cancels and modifies are stale: their order is gone. Which order is cancelled or modified is chosen at random from all that rest,
-which is the worst case for caches. The maker of these runs no book: it cancels what the middle price walks over, as
-market makers do, but for one order in twenty, which is left to be hit.
+cancels and modifies are stale: their order is gone. Which order is cancelled or modified is chosen at random from all
+that rest, which is the worst case for caches. The maker of these runs no book: it cancels what the middle price walks
+over, as market makers do, but for one order in twenty, which is left to be hit.
 
 The friendly flows (`FriendlyScenario`): half of the messages are new orders that rest, 45 % cancel an order that rests,
 5 % cross and fill one order whole. Their maker keeps queues, so that every cancel hits.
@@ -81,7 +81,7 @@ SCENARIOS: dict[str, Scenario | FriendlyScenario] = {
         Scenario("routine_100", 90_000, 400, 100, _calm),
         FriendlyScenario("friendly_1", 9_000, 400, 1),
         FriendlyScenario("friendly_100", 90_000, 400, 100),
-        *(Scenario(f"resting_{resting}", resting, 100, 1000, _fixed) for resting in (1_000, 10_000, 100_000, 1_000_000)),
+        *(Scenario(f"resting_{many}", many, 100, 1000, _fixed) for many in (1_000, 10_000, 100_000, 1_000_000)),
     )
 }  # fmt: skip
 HEADLINE_FLOWS = ("fixed_middle", "routine_day", "swing_25", "swing_40", "crash_60", "routine_100")
@@ -327,6 +327,7 @@ def make_flow(scenario: Scenario | FriendlyScenario, messages: int, seed: int) -
         commands, before, middles_of_day, distances, np.zeros((rows, ORDER_COLUMNS), dtype=np.int64),
         np.arange(rows), np.full(queues, NOBODY, dtype=np.int64), np.full(queues, NOBODY, dtype=np.int64),
         np.full(scenario.instruments, middles_of_day[0]), np.zeros((GONE_KEPT, ORDER_COLUMNS), dtype=np.int64),
-        np.ones(SESSIONS, dtype=np.int64), np.array([seed], dtype=np.uint64), scenario.resting, lowest, prices, friendly,
+        np.ones(SESSIONS, dtype=np.int64), np.array([seed], dtype=np.uint64), scenario.resting, lowest, prices,
+        friendly,
     )  # fmt: skip
     return commands[: min(made, int(before[0]) + messages)], int(before[0])

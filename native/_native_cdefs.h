@@ -8,6 +8,31 @@ int64_t crc32c(uint64_t address, int64_t length_bytes, int64_t crc);
 int64_t crc32c_software(uint64_t address, int64_t length_bytes, int64_t crc);
 
 typedef struct {
+    uint64_t segment;
+    uint64_t next_sequence;
+    uint32_t next_block;
+    uint32_t chain_crc32c;
+    uint8_t instance_id[16];
+    uint64_t stop_sequence;
+    uint64_t group_sequence;
+    uint32_t group_chain_crc32c;
+    uint32_t group_end_block;
+    uint64_t closed;
+} journal_cursor;
+
+int64_t journal_load_acquire(uint64_t address);
+void journal_store_release(uint64_t address, int64_t value);
+int64_t journal_wait(uint64_t address, int64_t value, int64_t spin_ns);
+int64_t journal_commit(uint64_t address, int64_t sequence, int64_t time_ns, int32_t kind, int32_t first_of_burst,
+                       int64_t chain_crc32c);
+int64_t journal_seal(uint64_t records, int64_t count, journal_cursor *cursor);
+int64_t journal_count_whole(uint64_t records, int64_t count, journal_cursor *cursor);
+int64_t journal_fill_blocks(uint64_t blocks, uint64_t records, int64_t count, uint16_t flags, journal_cursor *cursor);
+int64_t journal_read_blocks(uint64_t blocks, int64_t count, uint64_t records, int64_t *records_count,
+                            journal_cursor *cursor);
+int32_t journal_block_is_ours(uint64_t block_address, uint32_t block, const journal_cursor *cursor);
+
+typedef struct {
     int32_t kind;
     uint16_t port_id;
     uint16_t udp_port_count;

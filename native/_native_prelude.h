@@ -1,3 +1,4 @@
 #include "clock.h"
 #include "crc32c.h"
+#include "journal.h"
 #include "port.h"

@@ -38,6 +38,10 @@ BYTES_OUT = _counter("bytes_out", "Bytes of those frames.")
 TX_RETRIES = _counter("tx_retries", "Times the port could not take every frame at once.")
 TX_DROPPED = _counter("tx_dropped", "Frames given up because the port stayed full.")
 
+HOLD_CROWDED = _counter("hold_crowded", "Turns that took no input: too many frames wait for the disk.")
+HOLD_WAITS = _counter("hold_waits", "Times the loop waited for the disk in the middle of one input's answers.")
+HOLD_DISCARDED_BYTES = _counter("hold_discarded_bytes", "Bytes of frames never sent: their records cannot become safe.")
+
 # --- dropped before the sequencer ---------------------------------------------------------------------------------
 DROP_FRAME_TRUNCATED = _counter("drop_frame_truncated", "The frame ends before its Ethernet header does.")
 DROP_NOT_IPV4 = _counter("drop_not_ipv4", "The EtherType is not IPv4 (one VLAN tag is looked through).")
@@ -62,6 +66,7 @@ DROP_JOURNAL_FULL = _counter("drop_journal_full", "The journal or the feed store
 
 # --- sequenced ---------------------------------------------------------------------------------------------------
 SEQUENCED_INPUTS = _counter("sequenced_inputs", "Inputs with a number in the journal.")
+CLOCK_WENT_BACK = _counter("clock_went_back", "Inputs with the time of the one before: the clock had been set back.")
 GAPS = _counter("gaps", "Gaps in a session's numbers, each answered by one NotApplied.")
 NOT_APPLIED = _counter("not_applied", "Numbers reported as NotApplied.")
 DATAGRAMS_IN = _counter("datagrams_in", "Datagrams that start with the Context of a session that is provisioned.")

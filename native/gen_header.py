@@ -13,7 +13,7 @@ from types import ModuleType
 
 import numpy as np
 
-from native import codes, layout, limits
+from native import codes, layout, limits, log_layout
 
 HEADER = Path(__file__).with_name("gen") / "layout.h"
 
@@ -57,7 +57,7 @@ def c_constants(module: ModuleType) -> list[str]:
 def header_text() -> str:
     """The whole header."""
     lines = [
-        "/* Made by native/gen_header.py from native/layout.py, limits.py and codes.py. Do not edit. */",
+        "/* Made by native/gen_header.py from native/layout.py, log_layout.py, limits.py and codes.py. Do not edit. */",
         "#ifndef PITWIRE_LAYOUT_H",
         "#define PITWIRE_LAYOUT_H",
         "",
@@ -65,10 +65,10 @@ def header_text() -> str:
         "#include <stdint.h>",
         "",
     ]
-    for module in (limits, codes, layout):
+    for module in (limits, codes, layout, log_layout):
         lines += [f"/* {module.__name__.replace('.', '/')}.py */", *c_constants(module)]
     seen: dict[int, str] = {}
-    for name, value in vars(layout).items():
+    for name, value in (*vars(layout).items(), *vars(log_layout).items()):
         if not isinstance(value, np.dtype):
             continue
         if id(value) in seen:

@@ -1,6 +1,6 @@
 """Every record that crosses a border (kernel to C, process to process, memory to file), written once.
 
-`native/gen_header.py` makes `native/gen/layout.h` of these, with a `_Static_assert` a size and offset. Padding is named.
+`native/gen_header.py` makes `native/gen/layout.h` of these, every size and offset asserted there. Padding is named.
 """
 
 from __future__ import annotations
@@ -174,25 +174,6 @@ SESSION_PEER = record(
 )
 """A KIND_SESSION_PEER record, read over the same bytes: where a session's replies go from now on."""
 VLAN_NONE = 0xFFFFFFFF
-
-JOURNAL_HEADER = record(
-    [
-        ("magic", "u8"),
-        ("format_version", "u4"),
-        ("record_bytes", "u4"),
-        ("capacity_records", "u8"),
-        ("committed_records", "u8"),  # stored with release after the record is whole
-        ("epoch", "u4"),
-        ("closed", "u4"),  # 1: the run ended cleanly
-        ("instance_id", "u1", 16),
-        ("schema_digest", "u1", 32),  # of the message schemas
-        ("config_digest", "u1", 32),  # of the configuration that state starts from
-        ("reserved", "u1", 3976),
-    ],
-    size=4096,
-)
-JOURNAL_MAGIC = int.from_bytes(b"PITWJRNL", "little")
-JOURNAL_FORMAT_VERSION = 2
 
 FEED_HEADER = record(
     [

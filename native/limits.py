@@ -47,7 +47,6 @@ ORDER_SLOT_BITS = 24
 QTY_LOTS_MAX = (1 << 31) - 1
 """The market data feed carries an order's quantity as int32 (PROTOCOLS 3.4)."""
 
-JOURNAL_HEADER_BYTES = 4096
 FEED_HEADER_BYTES = 4096
 CONTROL_SLOTS_MAX = 64
 CONTROL_COMMANDS_A_TURN_MAX = 2

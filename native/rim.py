@@ -64,3 +64,7 @@ clock_idle = _external("clock_idle", types.int32, types.int64)
 """(sleep_ns) -> 0. 0 or less: sched_yield; more: sleep."""
 crc32c = _external("crc32c", types.int64, _ADDRESS, types.int64, types.int64)
 """(address, length_bytes, crc of the bytes before, 0 to start) -> CRC32C, 0 .. 2^32-1."""
+journal_commit = _external(
+    "journal_commit", types.int64, _ADDRESS, types.int64, types.int64, types.int32, types.int32, types.int64
+)
+"""(address of a record, sequence, time_ns, kind, first of its burst, crc of the record before) -> its CRC32C."""

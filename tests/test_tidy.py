@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from appliance.cli import COMMANDS
-from native import codes, counters, layout
+from native import codes, counters, layout, log_layout
 from native.jit import PARTS_WITHOUT_KERNELS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -157,7 +157,8 @@ def test_no_bare_except() -> None:
 
 
 def test_records_have_no_implicit_padding() -> None:
-    records = {name: value for name, value in vars(layout).items() if isinstance(value, np.dtype) and value.names}
+    tables = vars(layout) | vars(log_layout)
+    records = {name: value for name, value in tables.items() if isinstance(value, np.dtype) and value.names}
     assert len(records) > 10
     for name, dtype in records.items():
         assert dtype.fields is not None

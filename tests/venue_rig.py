@@ -42,6 +42,7 @@ TICK = 1_000_000
 NOT_OF_THE_TWIN = frozenset(
     ("turns", "busy_turns", "cycle_ns_max", "packets_out", "bytes_out", "tx_retries", "tx_dropped")
     + ("report_packets_out", "feed_packets_out", "feed_heartbeats_out")
+    + ("hold_crowded", "hold_waits", "hold_discarded_bytes", "clock_went_back")
 )
 """Counters about datagrams and time, which the twin does not have."""
 

@@ -21,7 +21,7 @@ from appliance.book.index import hash_of, peek_slot, prefetch_entry
 from appliance.book.ladder import place_of_key, side_key
 from appliance.book.plain_requests import NOT_PLAIN, cancel_plain_order, new_plain_order, replace_plain_order
 from appliance.book.queue import side_index
-from appliance.book.state import LOOK_AHEAD, Book
+from appliance.book.state import AHEAD_GROUP, AHEAD_RING, Book
 from appliance.book.work import begin_work_apart, proceed_apart
 from native.codes import ERROR_BUSY, ERROR_INVALID_ARGUMENT
 from native.jit import inner_kernel, kernel
@@ -40,6 +40,8 @@ from native.limits import STEP_EVENTS_MAX
 from native.lowlevel import prefetch
 
 SESSION_INDEX_MAX = (1 << 16) - 1
+DEEP_ORDERS = 1 << 17
+"""From so many open orders on, neighbours in the queue are fetched ahead, too."""
 ORDER_BYTES = ORDER.itemsize
 LEVEL_BYTES = LEVEL.itemsize
 
@@ -132,25 +134,49 @@ def prefetch_request(book: Book, commands: Any, index: int) -> None:
 
 
 @inner_kernel
-def look_ahead(book: Book, commands: Any, first: int, count: int) -> None:
-    """Hash the names of the next `count` requests, and start to fetch what they will look into: the line of the index
-    and the place of the level; then the order and the level; then their neighbours."""
+def look_ahead(book: Book, commands: Any, first: int, index: int, last: int) -> None:
+    """Start to fetch what the requests behind `index` will need, in a batch that began at `first` and ends at `last`.
+
+    Three steps, each a group of requests ahead of the next, so that a step finds in cache what the one before it asked
+    for: the names' hashes, and with them the lines of the index and of `known_levels`; the orders and levels that
+    stand there; the neighbours in their queues. What they find are hints: it may have changed when its request comes.
+    """
+    begins = index == first
     orders_at = np.int64(book.orders.ctypes.data)
     levels_at = np.int64(book.levels.ctypes.data)
     known_at = np.int64(book.known_levels.ctypes.data)
-    for i in range(count):
-        command = commands[np.uint64(first + i)]
-        hashed = hash_of_request(book, commands, first + i)
+    for i in range(index if begins else min(index + 3 * AHEAD_GROUP, last), min(index + 4 * AHEAD_GROUP, last)):
+        command = commands[np.uint64(i)]
+        at = 2 * (i & (AHEAD_RING - 1))
+        hashed = hash_of_request(book, commands, i)
         side = side_index(np.int64(command["instrument"]), np.int64(command["side"]))
         place = place_of_key(book, side, side_key(np.int64(command["price_ticks"]), side & 1))
-        book.look_ahead[np.uint64(2 * i)] = hashed
-        book.look_ahead[np.uint64(2 * i + 1)] = place
+        book.look_ahead[np.uint64(at)] = hashed
+        book.look_ahead[np.uint64(at + 1)] = place
         prefetch_entry(book, hashed)
         prefetch(known_at + place * 8)
-    for i in range(count):
-        level = np.int64(book.known_levels[np.uint64(book.look_ahead[np.uint64(2 * i + 1)])]) & NO_INDEX
-        prefetch(orders_at + peek_slot(book, book.look_ahead[np.uint64(2 * i)]) * ORDER_BYTES)
+    for i in range(index if begins else min(index + 2 * AHEAD_GROUP, last), min(index + 3 * AHEAD_GROUP, last)):
+        at = 2 * (i & (AHEAD_RING - 1))
+        slot = min(peek_slot(book, book.look_ahead[np.uint64(at)]), book.orders.size - 1)
+        level = np.int64(book.known_levels[np.uint64(book.look_ahead[np.uint64(at + 1)])]) & NO_INDEX
+        book.look_ahead[np.uint64(at + 1)] = (slot << 32) | level
+        prefetch(orders_at + slot * ORDER_BYTES)
         prefetch(levels_at + level * LEVEL_BYTES)
+    if np.int64(book.state[0]["open_orders"]) < DEEP_ORDERS:
+        return
+    for i in range(index if begins else min(index + AHEAD_GROUP, last), min(index + 2 * AHEAD_GROUP, last)):
+        slot_level = book.look_ahead[np.uint64(2 * (i & (AHEAD_RING - 1)) + 1)]
+        order = book.orders[np.uint64(slot_level >> 32)]
+        prefetch(orders_at + np.int64(order["next"]) * ORDER_BYTES)
+        prefetch(orders_at + np.int64(order["prev"]) * ORDER_BYTES)
+        prefetch(levels_at + np.int64(order["level"]) * LEVEL_BYTES)
+        prefetch(orders_at + np.int64(book.levels[np.uint64(slot_level & NO_INDEX)]["tail"]) * ORDER_BYTES)
+
+
+@inner_kernel
+def hash_ahead(book: Book, index: int) -> int:
+    """The hash that `look_ahead` has made for a request."""
+    return book.look_ahead[np.uint64(2 * (index & (AHEAD_RING - 1)))]
 
 
 @kernel
@@ -170,10 +196,9 @@ def apply_batch(book: Book, commands: Any, first: int, last: int, events: Any, p
     if is_pending(book):
         at = np.int64(resume(book, events, 0))
     while index < last and at <= room and not is_pending(book):
-        ahead = min(np.int64(LOOK_AHEAD), last - index)
-        look_ahead(book, commands, index, ahead)
-        for i in range(ahead):
-            count = np.int64(do_request(book, commands, index, book.look_ahead[np.uint64(2 * i)], events, at))
+        look_ahead(book, commands, first, index, last)
+        for _ in range(min(np.int64(AHEAD_GROUP), last - index)):
+            count = np.int64(do_request(book, commands, index, hash_ahead(book, index), events, at))
             if count < 0:
                 progress[0] = index
                 return count if at == 0 else at

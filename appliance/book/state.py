@@ -60,8 +60,9 @@ CACHE_LINE_BYTES = 64
 INDEX_LINES_MIN = 4
 KNOWN_LEVELS_MIN = 64
 KNOWN_LEVELS_MAX = 1 << 16
-LOOK_AHEAD = 16
-"""Requests that `apply_batch` looks at before it does the first of them."""
+AHEAD_GROUP = 8
+AHEAD_RING = 4 * AHEAD_GROUP
+"""Requests that `apply_batch` looks at before it does the first of them, a group at a time."""
 DAY_NS = 86_400_000_000_000
 POSITIONS_BEYOND_ORDERS = 1024
 POSITIONS_MAX = 1 << 24
@@ -177,7 +178,7 @@ class Book(Arrays):
     index: npt.NDArray[np.uint8]
     """(64 * lines,) bytes of the index from (session, ClOrdID) to the order's slot: appliance/book/index.py."""
     look_ahead: npt.NDArray[np.int64]
-    """(2 * LOOK_AHEAD,) what `apply_batch` has found out about the next requests."""
+    """(2 * AHEAD_RING,) what `apply_batch` has found out about the next requests."""
     instruments: npt.NDArray[np.void]
     """(instruments,) BOOK_INSTRUMENT."""
     tick_rows: npt.NDArray[np.void]
@@ -247,7 +248,7 @@ def allocate_book(
         children=aligned_zeros(levels_max * CHILDREN, np.uint32),
         known_levels=aligned_zeros(known_levels, np.uint64),
         index=aligned_zeros(index_lines * CACHE_LINE_BYTES, np.uint8),
-        look_ahead=aligned_zeros(2 * LOOK_AHEAD, np.int64),
+        look_ahead=aligned_zeros(2 * AHEAD_RING, np.int64),
         instruments=aligned_zeros(len(rules), BOOK_INSTRUMENT),
         tick_rows=aligned_zeros(max(1, len(tick_tables)) * TICK_ROWS_MAX, TICK_ROW),
         schedule=aligned_zeros(max(1, sum(len(one.schedule) for one in rules)), SCHEDULE_ENTRY),

@@ -50,6 +50,7 @@ def _add(name: str, line: str, example: str) -> None:
 _add("core", "Messages a second through the book alone, over flows of different kinds.", "pitwire bench core --json")
 _add("codec", "Nanoseconds to decode SBE messages: kernels, C, cffi, plain Python.", "pitwire bench codec --json")
 _add("stages", "What the loop's always-on stamps cost a message.", "pitwire bench stages --json")
+_add("journal", "Nanoseconds to append a record, records a second on disk, recovery.", "pitwire bench journal --json")
 _add(
     "wire",
     "Latency through real ports, from order out to report in and to market data in, beside echo servers.",

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import click
 
 from appliance.cli.progress import progress_line
-from appliance.decode.files import DecodeFileError, items_of, read_file
+from appliance.decode.files import items_of, read_file
 from appliance.decode.item import json_of, line_of
+from appliance.decode.journal import DecodeFileError, log_items
 from appliance.decode.payload import PayloadDecoder
 from wire.sbe.codec import load_schema
 from wire.sbe.problems import SchemaError
 
 
 @click.command("decode")
-@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
+@click.argument("file", type=click.Path(allow_dash=True))
 @click.option(
     "--schema",
     "schema_file",
@@ -30,11 +32,13 @@ def command(file: str, schema_file: str | None, as_json: bool) -> None:
     \b
     Examples:
       pitwire decode pcap/captures/smoke.pcap | less
+      pitwire decode /dev/shm/pitwire-lab | tail
       pitwire decode --json out.pcap | grep ExecutionReportTrade
     """
     try:
         schema = load_schema(schema_file) if schema_file else None
-        data = read_file(file)
+        is_folder = file != "-" and Path(file).is_dir()
+        data = b"" if is_folder else read_file(file)
     except SchemaError as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
@@ -44,7 +48,8 @@ def command(file: str, schema_file: str | None, as_json: bool) -> None:
     out = sys.stdout
     try:
         with progress_line("messages", hidden=out.isatty()) as progress:  # lines on a terminal are progress enough
-            for number, item in enumerate(items_of(data, name, PayloadDecoder(schema)), 1):
+            items = log_items(Path(file)) if is_folder else items_of(data, name, PayloadDecoder(schema))
+            for number, item in enumerate(items, 1):
                 out.write(render(item) + "\n")
                 if progress is not None and number % 1000 == 0:
                     progress(number)

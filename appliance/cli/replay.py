@@ -13,7 +13,7 @@ from appliance.config import Config
 
 
 @click.command("replay")
-@click.argument("input_path", metavar="IN", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("input_path", metavar="IN", type=click.Path(path_type=Path))
 @config_option
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Capture of every packet that it sends.")
 @click.option("-x", "multiplier", type=click.FloatRange(min=0, min_open=True), help="Times the recorded pace.")
@@ -38,23 +38,26 @@ def command(
     """Run the capture or journal IN through the whole pipeline and print what came of it.
 
     Time is the file's, so the same IN gives the same bytes in --out and the same state hash on any machine. With -l
-    the replay is done again from the start, and must end in the same state each time. A journal is decided again, with
-    the configuration that it was written under; pacing is for captures.
+    the replay is done again from the start, and must end in the same state each time. A journal (a folder with its
+    segments, in shared memory or on disk, or one segment) is decided again, with the configuration that it was written
+    under; pacing is for captures.
 
     \b
     Examples:
       pitwire replay pcap/captures/demo_calm.pcap
       pitwire replay day.pcap --out sent.pcap --json
+      pitwire replay /dev/shm/pitwire-lab --config lab.toml
     """
     if sum(value is not None for value in (multiplier, packets_a_second, megabits_a_second)) + top_speed > 1:
         raise click.UsageError("Give one of -x, -p, -M and -t.")
     if out is not None and out.exists() and input_path.exists() and out.samefile(input_path):
         raise click.UsageError("--out is the input itself.")
-    from appliance.replay import Pace, ReplayError, ReplayResult, is_journal, replay_capture, replay_journal
+    from appliance.journal.whole import is_log
+    from appliance.replay import Pace, ReplayError, ReplayResult, replay_capture, replay_journal
 
     def replay_once() -> ReplayResult:
         with progress_line(f"replay {input_path.name}", hidden=as_json) as progress:
-            if is_journal(input_path):
+            if is_log(input_path):
                 if multiplier or packets_a_second or megabits_a_second:
                     raise click.UsageError("A journal is replayed at full speed: -x, -p and -M are for captures.")
                 return replay_journal(input_path, config, out=out, limit_records=limit, progress=progress)

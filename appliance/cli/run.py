@@ -32,7 +32,8 @@ def command(config: Config, seconds: float | None, as_json: bool, remove: bool) 
 
     It takes order-entry datagrams from its port, answers them, publishes the L3 feed by multicast and gives ranges of
     it again over TCP. Its counters, journal and feed store lie in /dev/shm/pitwire-NAME; `pitwire observe` shows them.
-    The journal stays there when it stops: replay it with `pitwire replay /dev/shm/pitwire-NAME/journal`.
+    The journal stays there when it stops: replay it with `pitwire replay /dev/shm/pitwire-NAME`. What a run that was
+    killed has left is carried on; with journal.mode disk so is the log in journal.directory, however it ended.
 
     \b
     Examples:
@@ -78,6 +79,11 @@ def _say_ready(appliance: Appliance, as_json: bool) -> None:
         "recovery": f"{config.recovery.ip}:{config.recovery.tcp_port}" if config.recovery.enabled else None,
         "shared_memory": str(appliance.shared.path),
     }
+    recovered = appliance.log.recovered_records
+    if recovered:
+        facts["carried_on"] = f"{recovered} records"
+    if appliance.log.torn:
+        facts["cut_off"] = appliance.log.torn
     if as_json:
         print(json.dumps({"ready": facts}), flush=True)
         return
@@ -89,11 +95,15 @@ def _watch(appliance: Appliance, ended: threading.Event, seconds: float | None, 
     from native import counters
 
     show = not as_json and sys.stderr.isatty()
+    told = ""
     waited = 0.0
     since_status = 0.0
     turns = -1
     while not ended.wait(_CHECK_SECONDS):
         appliance.check()
+        if appliance.problem != told:
+            told = appliance.problem
+            click.echo(f"warning: {told}" if told else "The warning no longer holds.", err=True)
         if turns != (turns := appliance.counter(counters.TURNS)):  # silence tells systemd that it hangs
             notify("WATCHDOG=1")
         waited += _CHECK_SECONDS

@@ -26,8 +26,12 @@ LAST_FLAGS_AT = 1
 CHANNEL_ID = 2
 EPOCH = 3
 STORE_USED = 4
-"""Bytes of the store that are written."""
-SCALARS_COUNT = 5
+"""Bytes of the store that are taken; all of them once a packet did not fit."""
+STORE_WHOLE_BYTES = 5
+"""Bytes of whole entries, public once `store.publish` is told of them."""
+STORE_NEXT_NUMBER = 6
+"""Number of the message after those."""
+SCALARS_COUNT = 7
 
 
 class Feed(Arrays):

@@ -1,13 +1,21 @@
 """The feed store: every published packet of the day in shared memory, for the process that gives them again.
 
-An entry (FEED_ENTRY, the packet, padding to 8) is whole before `committed_bytes` covers it.
+An entry (FEED_ENTRY, the packet, padding to 8) is whole before `committed_bytes` covers it, and that is when the packet
+itself leaves: what waits for the disk cannot be asked for either.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from appliance.publisher.packet import NEXT_NUMBER, SCALARS_COUNT, STORE_USED, Feed
+from appliance.publisher.packet import (
+    NEXT_NUMBER,
+    SCALARS_COUNT,
+    STORE_NEXT_NUMBER,
+    STORE_USED,
+    STORE_WHOLE_BYTES,
+    Feed,
+)
 from native.jit import kernel
 from native.layout import FEED_ENTRY, FEED_HEADER
 from native.limits import DATAGRAM_PAYLOAD_BYTES_MAX, FEED_HEADER_BYTES
@@ -35,7 +43,7 @@ def map_feed(memory: np.ndarray) -> Feed:
     assert fields is not None
     addresses = np.array([base + fields["committed_bytes"][1], base + fields["next_sequence"][1]], np.int64)
     scalars = np.zeros(SCALARS_COUNT, np.int64)
-    scalars[NEXT_NUMBER] = 1
+    scalars[NEXT_NUMBER] = scalars[STORE_NEXT_NUMBER] = 1
     return Feed(scalars, header, memory[FEED_HEADER_BYTES:], addresses)
 
 
@@ -68,6 +76,14 @@ def append(feed, octets, at, payload_bytes, first_number, message_count):
     copy_bytes(store, start, octets, at, payload_bytes)
     used = start + ((payload_bytes + 7) & ~7)
     feed.scalars[STORE_USED] = used
-    store_release64(feed.addresses[_COMMITTED_BYTES], used)
-    store_release64(feed.addresses[_NEXT_SEQUENCE], first_number + message_count)
+    feed.scalars[STORE_WHOLE_BYTES] = used
+    feed.scalars[STORE_NEXT_NUMBER] = first_number + message_count
     return 1
+
+
+@kernel
+def publish(feed, whole_bytes, next_number):
+    """Show the first `whole_bytes` of the store to the process that gives lost packets again."""
+    store_release64(feed.addresses[_COMMITTED_BYTES], whole_bytes)
+    store_release64(feed.addresses[_NEXT_SEQUENCE], next_number)
+    return 0

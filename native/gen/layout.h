@@ -1,4 +1,4 @@
-/* Made by native/gen_header.py from native/layout.py, limits.py and codes.py. Do not edit. */
+/* Made by native/gen_header.py from native/layout.py, log_layout.py, limits.py and codes.py. Do not edit. */
 #ifndef PITWIRE_LAYOUT_H
 #define PITWIRE_LAYOUT_H
 
@@ -23,7 +23,6 @@
 #define STEP_EVENTS_MAX (4)
 #define ORDER_SLOT_BITS (24)
 #define QTY_LOTS_MAX (2147483647)
-#define JOURNAL_HEADER_BYTES (4096)
 #define FEED_HEADER_BYTES (4096)
 #define CONTROL_SLOTS_MAX (64)
 #define CONTROL_COMMANDS_A_TURN_MAX (2)
@@ -124,8 +123,6 @@
 #define COMMAND_STOP_PRICE_OFF_TICK (64)
 #define COMMAND_ANY_SESSION (128)
 #define VLAN_NONE UINT64_C(0xFFFFFFFF)
-#define JOURNAL_MAGIC UINT64_C(0x4C4E524A57544950)
-#define JOURNAL_FORMAT_VERSION (2)
 #define FEED_MAGIC UINT64_C(0x4445454657544950)
 #define FEED_FORMAT_VERSION (1)
 #define EVENT_ACCEPTED (1)
@@ -169,6 +166,22 @@
 #define PENDING_TIMER (256)
 #define CONTROL_STOP (1)
 #define CONTROL_PHASE (2)
+
+/* native/log_layout.py */
+#define JOURNAL_MAGIC UINT64_C(0x4C4E524A57544950)
+#define JOURNAL_FORMAT_VERSION (2)
+#define JOURNAL_FORM_MEMORY (1)
+#define JOURNAL_FORM_DISK (2)
+#define JOURNAL_FORM_ARCHIVE (3)
+#define JOURNAL_BLOCK_CLOSED (1)
+#define JOURNAL_BLOCK_BYTES (4096)
+#define JOURNAL_BLOCK_RECORDS (31)
+#define JOURNAL_CONTROL_MAGIC UINT64_C(0x4C52544357544950)
+#define JOURNAL_WRITER_NONE (0)
+#define JOURNAL_WRITER_RUNS (1)
+#define JOURNAL_WRITER_WAITS (2)
+#define JOURNAL_WRITER_FAILED (3)
+#define JOURNAL_WRITER_ENDED (4)
 
 typedef struct {
     uint64_t data;
@@ -325,32 +338,6 @@ _Static_assert(offsetof(session_peer_t, local_mac) == 48, "SESSION_PEER.local_ma
 _Static_assert(offsetof(session_peer_t, vlan_tci) == 56, "SESSION_PEER.vlan_tci");
 _Static_assert(offsetof(session_peer_t, reserved) == 60, "SESSION_PEER.reserved");
 _Static_assert(offsetof(session_peer_t, flags) == 126, "SESSION_PEER.flags");
-
-typedef struct {
-    uint64_t magic;
-    uint32_t format_version;
-    uint32_t record_bytes;
-    uint64_t capacity_records;
-    uint64_t committed_records;
-    uint32_t epoch;
-    uint32_t closed;
-    uint8_t instance_id[16];
-    uint8_t schema_digest[32];
-    uint8_t config_digest[32];
-    uint8_t reserved[3976];
-} journal_header_t;
-_Static_assert(sizeof(journal_header_t) == 4096, "JOURNAL_HEADER");
-_Static_assert(offsetof(journal_header_t, magic) == 0, "JOURNAL_HEADER.magic");
-_Static_assert(offsetof(journal_header_t, format_version) == 8, "JOURNAL_HEADER.format_version");
-_Static_assert(offsetof(journal_header_t, record_bytes) == 12, "JOURNAL_HEADER.record_bytes");
-_Static_assert(offsetof(journal_header_t, capacity_records) == 16, "JOURNAL_HEADER.capacity_records");
-_Static_assert(offsetof(journal_header_t, committed_records) == 24, "JOURNAL_HEADER.committed_records");
-_Static_assert(offsetof(journal_header_t, epoch) == 32, "JOURNAL_HEADER.epoch");
-_Static_assert(offsetof(journal_header_t, closed) == 36, "JOURNAL_HEADER.closed");
-_Static_assert(offsetof(journal_header_t, instance_id) == 40, "JOURNAL_HEADER.instance_id");
-_Static_assert(offsetof(journal_header_t, schema_digest) == 56, "JOURNAL_HEADER.schema_digest");
-_Static_assert(offsetof(journal_header_t, config_digest) == 88, "JOURNAL_HEADER.config_digest");
-_Static_assert(offsetof(journal_header_t, reserved) == 120, "JOURNAL_HEADER.reserved");
 
 typedef struct {
     uint64_t magic;
@@ -879,5 +866,135 @@ _Static_assert(sizeof(instrument_t) == 16, "INSTRUMENT");
 _Static_assert(offsetof(instrument_t, tick_nanos) == 0, "INSTRUMENT.tick_nanos");
 _Static_assert(offsetof(instrument_t, security_id) == 8, "INSTRUMENT.security_id");
 _Static_assert(offsetof(instrument_t, instr_seq) == 12, "INSTRUMENT.instr_seq");
+
+typedef struct {
+    uint64_t magic;
+    uint32_t format_version;
+    uint32_t crc32c;
+    uint32_t record_bytes;
+    uint32_t form;
+    uint64_t segment;
+    uint64_t first_sequence;
+    uint64_t capacity;
+    uint32_t epoch;
+    uint32_t chain_crc32c;
+    uint64_t created_ns;
+    uint8_t instance_id[16];
+    uint8_t schema_digest[32];
+    uint8_t config_digest[32];
+    uint8_t reserved[3952];
+} journal_segment_t;
+_Static_assert(sizeof(journal_segment_t) == 4096, "JOURNAL_SEGMENT");
+_Static_assert(offsetof(journal_segment_t, magic) == 0, "JOURNAL_SEGMENT.magic");
+_Static_assert(offsetof(journal_segment_t, format_version) == 8, "JOURNAL_SEGMENT.format_version");
+_Static_assert(offsetof(journal_segment_t, crc32c) == 12, "JOURNAL_SEGMENT.crc32c");
+_Static_assert(offsetof(journal_segment_t, record_bytes) == 16, "JOURNAL_SEGMENT.record_bytes");
+_Static_assert(offsetof(journal_segment_t, form) == 20, "JOURNAL_SEGMENT.form");
+_Static_assert(offsetof(journal_segment_t, segment) == 24, "JOURNAL_SEGMENT.segment");
+_Static_assert(offsetof(journal_segment_t, first_sequence) == 32, "JOURNAL_SEGMENT.first_sequence");
+_Static_assert(offsetof(journal_segment_t, capacity) == 40, "JOURNAL_SEGMENT.capacity");
+_Static_assert(offsetof(journal_segment_t, epoch) == 48, "JOURNAL_SEGMENT.epoch");
+_Static_assert(offsetof(journal_segment_t, chain_crc32c) == 52, "JOURNAL_SEGMENT.chain_crc32c");
+_Static_assert(offsetof(journal_segment_t, created_ns) == 56, "JOURNAL_SEGMENT.created_ns");
+_Static_assert(offsetof(journal_segment_t, instance_id) == 64, "JOURNAL_SEGMENT.instance_id");
+_Static_assert(offsetof(journal_segment_t, schema_digest) == 80, "JOURNAL_SEGMENT.schema_digest");
+_Static_assert(offsetof(journal_segment_t, config_digest) == 112, "JOURNAL_SEGMENT.config_digest");
+_Static_assert(offsetof(journal_segment_t, reserved) == 144, "JOURNAL_SEGMENT.reserved");
+
+typedef struct {
+    uint32_t crc32c;
+    uint16_t record_count;
+    uint16_t flags;
+    uint64_t segment;
+    uint64_t first_sequence;
+    uint32_t block;
+    uint32_t group_block;
+    uint32_t group_blocks;
+    uint32_t chain_crc32c;
+    uint8_t instance_id[16];
+    uint8_t reserved[72];
+} journal_block_t;
+_Static_assert(sizeof(journal_block_t) == 128, "JOURNAL_BLOCK");
+_Static_assert(offsetof(journal_block_t, crc32c) == 0, "JOURNAL_BLOCK.crc32c");
+_Static_assert(offsetof(journal_block_t, record_count) == 4, "JOURNAL_BLOCK.record_count");
+_Static_assert(offsetof(journal_block_t, flags) == 6, "JOURNAL_BLOCK.flags");
+_Static_assert(offsetof(journal_block_t, segment) == 8, "JOURNAL_BLOCK.segment");
+_Static_assert(offsetof(journal_block_t, first_sequence) == 16, "JOURNAL_BLOCK.first_sequence");
+_Static_assert(offsetof(journal_block_t, block) == 24, "JOURNAL_BLOCK.block");
+_Static_assert(offsetof(journal_block_t, group_block) == 28, "JOURNAL_BLOCK.group_block");
+_Static_assert(offsetof(journal_block_t, group_blocks) == 32, "JOURNAL_BLOCK.group_blocks");
+_Static_assert(offsetof(journal_block_t, chain_crc32c) == 36, "JOURNAL_BLOCK.chain_crc32c");
+_Static_assert(offsetof(journal_block_t, instance_id) == 40, "JOURNAL_BLOCK.instance_id");
+_Static_assert(offsetof(journal_block_t, reserved) == 56, "JOURNAL_BLOCK.reserved");
+
+typedef struct {
+    uint64_t magic;
+    uint32_t format_version;
+    uint32_t record_bytes;
+    uint64_t segment_records;
+    uint64_t records_max;
+    uint64_t first_record;
+    uint32_t epoch;
+    uint32_t closed;
+    uint8_t instance_id[16];
+    uint64_t committed_records;
+    uint8_t reserved_committed[56];
+    uint64_t mapped_records;
+    uint64_t removed_records;
+    uint64_t archived_records;
+    uint8_t reserved_mapped[40];
+    uint64_t durable_records;
+    uint32_t writer_state;
+    uint32_t writer_pid;
+    uint64_t groups_written;
+    uint64_t group_records_max;
+    uint64_t sync_ns_max;
+    uint64_t no_room;
+    uint8_t reserved_durable[16];
+    uint8_t schema_digest[32];
+    uint8_t config_digest[32];
+    uint8_t reserved[3776];
+} journal_control_t;
+_Static_assert(sizeof(journal_control_t) == 4096, "JOURNAL_CONTROL");
+_Static_assert(offsetof(journal_control_t, magic) == 0, "JOURNAL_CONTROL.magic");
+_Static_assert(offsetof(journal_control_t, format_version) == 8, "JOURNAL_CONTROL.format_version");
+_Static_assert(offsetof(journal_control_t, record_bytes) == 12, "JOURNAL_CONTROL.record_bytes");
+_Static_assert(offsetof(journal_control_t, segment_records) == 16, "JOURNAL_CONTROL.segment_records");
+_Static_assert(offsetof(journal_control_t, records_max) == 24, "JOURNAL_CONTROL.records_max");
+_Static_assert(offsetof(journal_control_t, first_record) == 32, "JOURNAL_CONTROL.first_record");
+_Static_assert(offsetof(journal_control_t, epoch) == 40, "JOURNAL_CONTROL.epoch");
+_Static_assert(offsetof(journal_control_t, closed) == 44, "JOURNAL_CONTROL.closed");
+_Static_assert(offsetof(journal_control_t, instance_id) == 48, "JOURNAL_CONTROL.instance_id");
+_Static_assert(offsetof(journal_control_t, committed_records) == 64, "JOURNAL_CONTROL.committed_records");
+_Static_assert(offsetof(journal_control_t, reserved_committed) == 72, "JOURNAL_CONTROL.reserved_committed");
+_Static_assert(offsetof(journal_control_t, mapped_records) == 128, "JOURNAL_CONTROL.mapped_records");
+_Static_assert(offsetof(journal_control_t, removed_records) == 136, "JOURNAL_CONTROL.removed_records");
+_Static_assert(offsetof(journal_control_t, archived_records) == 144, "JOURNAL_CONTROL.archived_records");
+_Static_assert(offsetof(journal_control_t, reserved_mapped) == 152, "JOURNAL_CONTROL.reserved_mapped");
+_Static_assert(offsetof(journal_control_t, durable_records) == 192, "JOURNAL_CONTROL.durable_records");
+_Static_assert(offsetof(journal_control_t, writer_state) == 200, "JOURNAL_CONTROL.writer_state");
+_Static_assert(offsetof(journal_control_t, writer_pid) == 204, "JOURNAL_CONTROL.writer_pid");
+_Static_assert(offsetof(journal_control_t, groups_written) == 208, "JOURNAL_CONTROL.groups_written");
+_Static_assert(offsetof(journal_control_t, group_records_max) == 216, "JOURNAL_CONTROL.group_records_max");
+_Static_assert(offsetof(journal_control_t, sync_ns_max) == 224, "JOURNAL_CONTROL.sync_ns_max");
+_Static_assert(offsetof(journal_control_t, no_room) == 232, "JOURNAL_CONTROL.no_room");
+_Static_assert(offsetof(journal_control_t, reserved_durable) == 240, "JOURNAL_CONTROL.reserved_durable");
+_Static_assert(offsetof(journal_control_t, schema_digest) == 256, "JOURNAL_CONTROL.schema_digest");
+_Static_assert(offsetof(journal_control_t, config_digest) == 288, "JOURNAL_CONTROL.config_digest");
+_Static_assert(offsetof(journal_control_t, reserved) == 320, "JOURNAL_CONTROL.reserved");
+
+typedef struct {
+    uint64_t depends_on;
+    uint32_t frame_bytes;
+    uint32_t reserved;
+    uint64_t store_bytes;
+    uint64_t store_next;
+} held_t;
+_Static_assert(sizeof(held_t) == 32, "HELD");
+_Static_assert(offsetof(held_t, depends_on) == 0, "HELD.depends_on");
+_Static_assert(offsetof(held_t, frame_bytes) == 8, "HELD.frame_bytes");
+_Static_assert(offsetof(held_t, reserved) == 12, "HELD.reserved");
+_Static_assert(offsetof(held_t, store_bytes) == 16, "HELD.store_bytes");
+_Static_assert(offsetof(held_t, store_next) == 24, "HELD.store_next");
 
 #endif

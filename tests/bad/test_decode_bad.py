@@ -9,10 +9,12 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from appliance.decode.files import DecodeFileError, items_of
+from appliance.decode.files import items_of
 from appliance.decode.item import Item, json_of, line_of
+from appliance.decode.journal import DecodeFileError
 from appliance.decode.payload import PayloadDecoder
-from native import layout
+from appliance.journal.records import Identity, SegmentHeader, header_bytes
+from native import layout, log_layout
 from pcap.committed import FOLDER
 from wire.blocks import schema
 from wire.capture import PcapWriter, open_capture
@@ -64,13 +66,12 @@ def test_random_payloads_are_unknown() -> None:
 
 
 def journal() -> bytes:
-    header = np.zeros(1, dtype=layout.JOURNAL_HEADER)
-    header["magic"], header["format_version"], header["record_bytes"] = layout.JOURNAL_MAGIC, 2, 128
-    header["committed_records"] = 7
+    identity = Identity(bytes(16), 0, bytes(32), bytes(32))
+    header = header_bytes(SegmentHeader(identity, log_layout.JOURNAL_FORM_MEMORY, 1, 1, 7, 0))
     records = np.zeros(7, dtype=layout.SEQUENCED)
     records["sequence"], records["length"] = range(1, 8), 128
     records["kind"] = (1, 2, 3, 16, 4, 5, 6)
-    return header.tobytes() + records.tobytes()
+    return header + records.tobytes()
 
 
 def feed_store() -> bytes:

@@ -8,7 +8,7 @@ import pytest
 
 from appliance.book.check import check_book
 from appliance.exchange import whole_state_hash
-from appliance.sequencer.journal import count_whole
+from appliance.journal.records import Cursor
 from native import codes, counters
 from native.jit import INTERPRETED
 from native.limits import ICEBERG_PARTS_MAX, RX_BURST_MAX
@@ -30,10 +30,9 @@ ONE_INSTRUMENT: dict[str, Any] = {"instruments": [{"security_id": 1, "symbol": "
 
 
 def journal_is_whole(rig: VenueRig) -> bool:
-    written = int(rig.exchange.journal.header[0]["committed_records"])
+    written = int(rig.exchange.journal.control[0]["committed_records"])
     assert written == rig.counter(counters.SEQUENCED_INPUTS)
-    epoch = int(rig.exchange.journal.header[0]["epoch"])
-    return int(count_whole(rig.exchange.journal.records, 0, written, epoch)) == written
+    return Cursor(1, rig.config.epoch).count_whole(rig.exchange.journal.records[:written]) == written
 
 
 def test_a_full_journal_refuses_and_stays_whole() -> None:

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from appliance.config import demo_session_uuid
-from appliance.decode.files import DecodeFileError, items_of
+from appliance.decode.files import items_of
 from appliance.decode.item import json_of, line_of, price_text, utc_text
+from appliance.decode.journal import DecodeFileError, journal_items
 from appliance.decode.payload import PayloadDecoder
-from native import layout
+from appliance.journal.records import Identity, SegmentHeader, header_bytes
+from native import layout, log_layout
 from pcap.datagrams import VENUE, session_endpoint
 from pcap.noise import noise_frames
 from wire.blocks import schema
@@ -162,7 +164,7 @@ def test_a_schema_of_the_callers() -> None:
 EPOCH = 3
 
 
-def journal(committed: int | None = None) -> bytearray:
+def journal() -> bytearray:
     """A new order, the peer of its session, a record of a kind that nobody knows, and inputs without a message."""
     from native import _native
 
@@ -198,11 +200,9 @@ def journal(committed: int | None = None) -> bytearray:
         address = int(_native.ffi.cast("uintptr_t", _native.ffi.from_buffer(octets)))
         chain = int(_native.lib.crc32c(address, len(octets), chain))
         record["crc32c"] = chain
-    header = np.zeros(1, dtype=layout.JOURNAL_HEADER)
-    header["magic"], header["format_version"], header["record_bytes"] = layout.JOURNAL_MAGIC, 2, 128
-    header["committed_records"] = len(records) if committed is None else committed
-    header["epoch"] = EPOCH
-    return bytearray(header.tobytes() + records.tobytes() + bytes(256))
+    identity = Identity(bytes(16), EPOCH, bytes(32), bytes(32))
+    header = header_bytes(SegmentHeader(identity, log_layout.JOURNAL_FORM_MEMORY, 1, 1, 1024, EPOCH))
+    return bytearray(header + records.tobytes() + bytes(256))
 
 
 def test_journal() -> None:
@@ -236,13 +236,13 @@ def test_a_damaged_journal() -> None:
     found = lines(bytes(data))
     assert "UNKNOWN This should be record 2 with 128 bytes." in found[1]
     assert "UNKNOWN The CRC is not that of the record behind the one before it." in found[2]
-    with pytest.raises(DecodeFileError, match="counts 9 records, the file holds 8"):
-        lines(bytes(journal(committed=9)))
-    with pytest.raises(DecodeFileError, match="header has 4096 bytes"):
+    with pytest.raises(DecodeFileError, match="The log has records up to 8, the file up to 6"):
+        list(journal_items(bytes(journal()), "file", 9))
+    with pytest.raises(DecodeFileError, match="shorter than a segment's header"):
         lines(bytes(journal())[:100])
     data = journal()
     data[8] = 9
-    with pytest.raises(DecodeFileError, match="version 9"):
+    with pytest.raises(DecodeFileError, match="has log format 9"):
         lines(bytes(data))
 
 

@@ -3,6 +3,8 @@
  * Hostile captures and frames lie in memory of exactly their size, so that one byte too far ends the run; sequences of
  * port calls are random, with wrong handles, cookies and lengths among them. Prints what was done; exit 0 when all held.
  */
+#include "gen/layout.h"
+#include "journal.h"
 #include "pcap_reader.h"
 #include "port.h"
 #include "udp4_frame.h"
@@ -226,6 +228,45 @@ static void fuzz_frames(void) {
     free(exact);
 }
 
+#define BLOCKS_MAX 5
+
+static uint64_t blocks_whole, blocks_refused;
+
+static void fuzz_blocks(void) {
+    journal_cursor start = {.segment = 1 + below(3), .next_sequence = 1 + below(1000), .next_block = 1 + below(9)};
+    start.chain_crc32c = (uint32_t)random64();
+    start.stop_sequence = below(4) ? UINT64_MAX >> 1 : start.next_sequence + below(100);
+    int64_t count = below(BLOCKS_MAX * JOURNAL_BLOCK_RECORDS + 1);
+    sequenced_t *records = calloc((size_t)count + 1, sizeof *records);
+    uint8_t *blocks = malloc(BLOCKS_MAX * JOURNAL_BLOCK_BYTES);
+    REQUIRE(records && blocks);
+    for (int64_t i = 0; i < count; i++) records[i].cl_ord_id = random64();
+    journal_cursor cursor = start;
+    journal_seal((uintptr_t)records, count, &cursor);
+    cursor = start;
+    int64_t filled = journal_fill_blocks((uintptr_t)blocks, (uintptr_t)records, count, below(8) == 0, &cursor);
+    REQUIRE(filled <= BLOCKS_MAX && cursor.next_sequence == start.next_sequence + (uint64_t)count);
+    if (below(4)) blocks[below((uint32_t)filled * JOURNAL_BLOCK_BYTES)] ^= (uint8_t)(1u << below(8));
+    if (!below(4)) memset(blocks + below((uint32_t)filled * JOURNAL_BLOCK_BYTES - 8), (int)below(256), 8);
+    uint8_t *exact = malloc((size_t)filled * JOURNAL_BLOCK_BYTES);
+    sequenced_t *found = malloc((size_t)filled * JOURNAL_BLOCK_RECORDS * sizeof *found);
+    REQUIRE(exact && found);
+    memcpy(exact, blocks, (size_t)filled * JOURNAL_BLOCK_BYTES);
+    cursor = start;
+    int64_t records_count = -1;
+    int64_t whole = journal_read_blocks((uintptr_t)exact, filled, (uintptr_t)found, &records_count, &cursor);
+    REQUIRE(whole >= 0 && whole <= filled && records_count >= 0 && records_count <= count);
+    REQUIRE(cursor.next_sequence == start.next_sequence + (uint64_t)records_count);
+    REQUIRE(cursor.next_sequence <= start.stop_sequence || records_count == 0);
+    REQUIRE(records_count == 0 || memcmp(found, records, (size_t)records_count * sizeof *found) == 0);
+    blocks_whole += (uint64_t)whole;
+    blocks_refused += (uint64_t)(filled - whole);
+    free(exact);
+    free(found);
+    free(records);
+    free(blocks);
+}
+
 /* --- random calls --- */
 
 #define FRAMES 16
@@ -354,12 +395,14 @@ int main(int argument_count, char **arguments) {
     for (uint64_t i = 0; i < rounds; i++) {
         fuzz_captures();
         fuzz_frames();
+        fuzz_blocks();
         if (i % 1000 == 0) fuzz_calls(2000);
     }
     printf("captures: %llu whole, %llu broken, %llu frames\n", (unsigned long long)files_whole,
            (unsigned long long)files_broken, (unsigned long long)frames_read);
     printf("frames: %llu parsed, %llu refused\n", (unsigned long long)frames_parsed,
            (unsigned long long)frames_refused);
+    printf("blocks: %llu whole, %llu refused\n", (unsigned long long)blocks_whole, (unsigned long long)blocks_refused);
     printf("ports: %llu calls, %llu frames received\n", (unsigned long long)calls_made,
            (unsigned long long)frames_moved);
     return 0;

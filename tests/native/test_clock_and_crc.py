@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from native._native import ffi, lib
+from native.layout import COMMAND_FIRST_OF_BURST, SEQUENCED
 
 
 def crc(data: bytes, before: int = 0, software: bool = False) -> int:
@@ -49,3 +51,30 @@ def test_idle_waits_at_least_as_long_as_asked(sleep_ns: int) -> None:
     before = time.monotonic_ns()
     assert lib.clock_idle(sleep_ns) == 0
     assert time.monotonic_ns() - before >= sleep_ns
+
+
+@given(
+    st.binary(min_size=128, max_size=128),
+    st.integers(1, 1 << 40),
+    st.integers(0, 1 << 62),
+    st.integers(1, 99),
+    st.booleans(),
+    st.integers(0, (1 << 32) - 1),
+)
+def test_a_record_is_committed_as_a_table_would_do_it(
+    body: bytes, sequence: int, time_ns: int, kind: int, first: bool, chain: int
+) -> None:
+    record = np.frombuffer(bytearray(body), SEQUENCED)
+    told = lib.journal_commit(record.ctypes.data, sequence, time_ns, kind, first, chain)
+    row = record[0]
+    assert (int(row["sequence"]), int(row["time_ns"]), int(row["kind"]), int(row["length"])) == (
+        sequence,
+        time_ns,
+        kind,
+        128,
+    )
+    assert int(row["crc32c"]) == told == crc(record.tobytes()[4:], chain, software=True)
+    before = np.frombuffer(body, SEQUENCED)[0]
+    assert int(row["flags"]) == int(before["flags"]) & ~COMMAND_FIRST_OF_BURST | (COMMAND_FIRST_OF_BURST * first)
+    changed = ("crc32c", "length", "kind", "sequence", "time_ns", "flags")
+    assert all(row[name] == before[name] for name in SEQUENCED.names or () if name not in changed)

@@ -7,14 +7,13 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from appliance.client.book import FeedBook
 from appliance.client.feed import FeedHandler
 from appliance.config import Config
 from appliance.control import engine_book_digest
-from appliance.exchange import Exchange, SharedFolder, allocate, topic_id, whole_state_hash
+from appliance.exchange import Exchange, SharedFolder, allocate, save_journal, topic_id, whole_state_hash
 from appliance.loop import RUN_TURNS_DONE, TAIL_HEARTBEAT_NS, allocate_loop, run
 from appliance.replay import LOCAL_MAC, opening_phases, replay_capture, replay_journal
 from native.counters import FEED_HEARTBEATS_OUT
@@ -128,7 +127,7 @@ def test_a_live_run_replayed_from_its_journal(tmp_path: Path) -> None:
     writer.close()
     config = Config(name="determinism", feed=Config().feed.model_copy(update={"store_mib": 32}))
     folder = SharedFolder("determinism", tmp_path)
-    folder.create()
+    folder.lock()
     exchange, live = live_run(config, folder, capture.frames, seed=8)
 
     sent = Sent(config)
@@ -142,7 +141,8 @@ def test_a_live_run_replayed_from_its_journal(tmp_path: Path) -> None:
 
     kept: list[Exchange] = []
     out = tmp_path / "replayed.pcap"
-    result = replay_journal(folder.journal, config, out=out, keep=kept)
+    save_journal(exchange, config, tmp_path / "journal")
+    result = replay_journal(tmp_path / "journal", config, out=out, keep=kept)
     assert result.state_hash == whole_state_hash(exchange)
     assert engine_book_digest(kept[0]) == engine_book_digest(exchange)
     from_inputs = [frame for frame in live if not is_beside_the_inputs(frame, config)]
@@ -170,10 +170,7 @@ def test_a_capture_and_its_journal_agree(tmp_path: Path) -> None:
     first, second, journal = tmp_path / "1.pcap", tmp_path / "2.pcap", tmp_path / "journal"
     limit = 500 if INTERPRETED else None
     from_capture = replay_capture(CAPTURES / "smoke.pcap", Config(), out=first, keep=kept, limit_packets=limit)
-    written = int(kept[0].journal.header[0]["committed_records"])
-    np.concatenate([kept[0].journal.header.view(np.uint8), kept[0].journal.records[:written].view(np.uint8)]).tofile(
-        journal
-    )
+    save_journal(kept[0], Config(), journal)
     from_journal = replay_journal(journal, Config(), out=second)
     assert from_journal.state_hash == from_capture.state_hash
     assert frames_of(second) == frames_of(first)
@@ -229,8 +226,7 @@ class Crowd:
         assert flags[-1] & 2
         assert all((before & 2 != 0) == (after & 1 != 0) for before, after in pairwise(flags))
         journal, out = tmp_path / "journal", tmp_path / "out.pcap"
-        header, records = self.rig.exchange.journal.header, self.rig.exchange.journal.records
-        np.concatenate([header.view(np.uint8), records.view(np.uint8)]).tofile(journal)
+        save_journal(self.rig.exchange, self.config, journal)
         result = replay_journal(journal, self.config, out=out)
         assert result.state_hash == whole_state_hash(self.rig.exchange)
         assert frames_of(out) == frames

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from appliance.client.workload import load_workload
 from appliance.config import Config, parse
 from appliance.control import Appliance, engine_book_digest
 from appliance.exchange import Exchange, SharedFolder, topic_id
+from appliance.journal.control import open_control
 from appliance.loop import LoopState
 from appliance.publisher.packet import NEXT_NUMBER, STORE_USED
 from appliance.replay import replay_capture, replay_journal
@@ -89,7 +91,7 @@ def live_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveRun]:
             stop_seconds = time.monotonic() - started
         summary = appliance.summary
         kept = tmp_path_factory.mktemp("live") / "journal"
-        kept.write_bytes(appliance.shared.journal.read_bytes())
+        shutil.copytree(appliance.shared.path, kept)
         yield LiveRun(
             config,
             client,
@@ -130,7 +132,7 @@ def test_what_arrives_is_answered(live_run: LiveRun) -> None:
 
 def test_it_stops_at_once_and_leaves_a_closed_journal(live_run: LiveRun) -> None:
     assert live_run.stop_seconds < 10 * STOP_SECONDS_MAX
-    assert int(live_run.exchange.journal.header[0]["closed"]) == 1
+    assert int(live_run.exchange.journal.control[0]["closed"]) == 1
     assert int(live_run.exchange.feed.header[0]["closed"]) == 1
 
 
@@ -233,14 +235,18 @@ def test_a_killed_venue_takes_its_recovery_server_with_it(tmp_path: Path) -> Non
     try:
         assert process.stdout.readline()
         child = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0]
+        folder = SharedFolder(config.name).path
+        deadline = time.monotonic() + 20
+        while open_control(folder).load("committed_records") < len(config.instruments):  # the day is open
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
         process.kill()
         process.wait()
-        deadline = time.monotonic() + 10
         while Path(f"/proc/{child}").exists() and time.monotonic() < deadline:
             time.sleep(0.02)
         assert not Path(f"/proc/{child}").exists()
         # what was journaled is still there, readable and whole
-        result = replay_journal(SharedFolder(config.name).journal, config)
+        result = replay_journal(folder, config)
         assert result.sequenced_inputs == len(config.instruments)
     finally:
         process.kill()
@@ -250,7 +256,7 @@ def test_a_killed_venue_takes_its_recovery_server_with_it(tmp_path: Path) -> Non
 
 def test_a_second_venue_of_one_name_is_refused(tmp_path: Path) -> None:
     first = SharedFolder(f"twice-{os.getpid()}")
-    first.create()
+    first.lock()
     try:
         path = tmp_path / "venue.json"
         path.write_text(venue_config("twice", 26424, 26422).to_json())
@@ -285,7 +291,7 @@ def test_a_fault_of_the_loop_is_told_and_leaves_the_journal_open(monkeypatch: py
         with pytest.raises(control.ApplianceError, match="fault in the program: AssertionError"):
             appliance.check()
         appliance.stop()
-        assert int(appliance.exchange.journal.header[0]["closed"]) == 0
+        assert int(appliance.exchange.journal.control[0]["closed"]) == 0
     finally:
         appliance.stop()
         appliance.shared.remove()

@@ -6,14 +6,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from appliance.config import Config
 from appliance.control import engine_book_digest
-from appliance.exchange import Exchange, allocate, whole_state_hash
+from appliance.exchange import Exchange, allocate, save_journal, whole_state_hash
 from appliance.loop import RUN_TURNS_DONE, allocate_loop, run, scheduled_phase, write_command
 from appliance.replay import LOCAL_MAC, opening_phases, replay_capture, replay_journal
+from appliance.sequencer.journal import COMMITTED
 from native import codes, counters
 from native.layout import (
     CONTROL_PHASE,
@@ -68,20 +68,13 @@ def sent_by(path: Path, config: Config) -> Sent:
     return sent
 
 
-def keep_journal(exchange: Exchange, path: Path) -> Path:
-    written = int(exchange.journal.header[0]["committed_records"])
-    header, records = exchange.journal.header, exchange.journal.records[:written]
-    np.concatenate([header.view(np.uint8), records.view(np.uint8)]).tofile(path)
-    return path
-
-
 def replayed(capture: Path, config: Config, tmp_path: Path) -> tuple[Sent, Exchange]:
     """Replay the capture twice, then the journal that it wrote: always the same bytes and state."""
     kept: list[Exchange] = []
     outs = [tmp_path / "1.pcap", tmp_path / "2.pcap", tmp_path / "3.pcap"]
     hashes = [replay_capture(capture, config, out=out, keep=kept).state_hash for out in outs[:2]]
-    journal = keep_journal(kept[0], tmp_path / "journal")
-    hashes.append(replay_journal(journal, config, out=outs[2]).state_hash)
+    save_journal(kept[0], config, tmp_path / "journal")
+    hashes.append(replay_journal(tmp_path / "journal", config, out=outs[2]).state_hash)
     assert len(set(hashes)) == 1
     frames = [[bytes(packet.data) for packet in open_capture(out)] for out in outs]
     assert frames[0] == frames[1] == frames[2]
@@ -191,7 +184,7 @@ def test_many_timers_between_two_frames_are_bounded(tmp_path: Path) -> None:
     end_ns = START_NS + 365 * DAY
     capture = write_capture(tmp_path / "in.pcap", [(START_NS, client.frame(new(1))), (end_ns, client.frame(new(2)))])
     sent, exchange = replayed(capture, config, tmp_path)
-    records = exchange.journal.records[: int(exchange.journal.header[0]["committed_records"])]
+    records = exchange.journal.records[: int(exchange.journal.scalars[COMMITTED])]
     timers = records[records["kind"] == KIND_TIMER]
     assert 1000 < timers.size <= 1026
     assert int(timers[-1]["time_ns"]) == end_ns
@@ -241,7 +234,8 @@ def test_live_timers_and_commands_replayed_from_the_journal(tmp_path: Path) -> N
     assert gone["TransactTime"] >= end_ns
     assert any(f["PairedQty"] == 4 for _, name, f in sent.feed if name == "AuctionUpdate")
     out, kept = tmp_path / "out.pcap", []
-    result = replay_journal(keep_journal(exchange, tmp_path / "journal"), config, out=out, keep=kept)
+    save_journal(exchange, config, tmp_path / "journal")
+    result = replay_journal(tmp_path / "journal", config, out=out, keep=kept)
     assert [bytes(packet.data) for packet in open_capture(out)] == live
     assert result.state_hash == whole_state_hash(exchange)
     assert engine_book_digest(kept[0]) == engine_book_digest(exchange)

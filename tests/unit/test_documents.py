@@ -59,16 +59,17 @@ def test_the_book_is_driven_from_c_as_shown(tmp_path: Path) -> None:
 
 
 def test_the_configuration_in_operations_is_one() -> None:
-    text, _, dpdk = blocks("OPERATIONS.md", "toml")
+    text, _, dpdk, log = blocks("OPERATIONS.md", "toml")
     config = parse(tomllib.loads(text))
     assert config.port.kind == "xdp"
     assert config.instruments[0].symbol == "ACME"
     assert parse(tomllib.loads(dpdk)).port.kind == "dpdk"
+    assert parse(tomllib.loads(log)).journal.mode == "disk"
 
 
 def test_the_rules_of_an_instrument_in_operations_are_such() -> None:
     """Every key of an instrument is shown there, and the day begins in the phase of its time."""
-    _, text, _ = blocks("OPERATIONS.md", "toml")
+    _, text, *_ = blocks("OPERATIONS.md", "toml")
     (shown,) = tomllib.loads(text)["instruments"]
     assert set(Instrument.model_fields) - set(shown) == {"status"}
     with VenueRig(small_config(instruments=[shown]), opens=False) as rig:
