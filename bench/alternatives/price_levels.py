@@ -1,0 +1,118 @@
+"""(side, price) to level, and the best level of a side, three designs: the book's own, its trie alone, a sorted array.
+
+All take LEVEL records from a free list and clear them. Each `run_*` does operations[first:last] of
+bench/alternatives/record.py, writes their answers, and returns 0.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from appliance.book.ladder import add_level, drop_level, find_level, level_of
+from appliance.book.state import KNOWN_LEVELS_MIN, Book, aligned_zeros, allocate_book
+from bench.alternatives.record import LEVEL_ADD, LEVEL_FIND
+from native.jit import inner_kernel, kernel
+from native.layout import NO_INDEX
+
+
+def new_book_of_trie_alone(instruments: int, orders_max: int, levels_max: int) -> Book:
+    """Nothing reads its table of known levels; `add_level` and `drop_level` write to it, so it is a small one."""
+    book = allocate_book(instruments, orders_max, levels_max)
+    arrays = {name: getattr(book, name) for name in Book.member_names}
+    return Book(**(arrays | {"known_levels": aligned_zeros(KNOWN_LEVELS_MIN, np.uint64)}))
+
+
+@inner_kernel
+def change(book: Book, kind: int, side: int, key: int, level: int) -> int:
+    """Add or drop a level. Returns the best of the side, or -1."""
+    if kind == LEVEL_ADD:
+        add_level(book, side, key)
+    else:
+        drop_level(book, side, level)
+    best = np.int64(book.sides[side]["best"])
+    return best if best != NO_INDEX else np.int64(-1)
+
+
+@kernel
+def run_known(book: Book, rows: Any, first: int, last: int, answers: Any) -> int:
+    """The book's own: a table of known levels before the trie."""
+    for i in range(first, last):
+        kind, side, key, level = rows[i, 0], rows[i, 1], rows[i, 2], rows[i, 3]
+        if kind == LEVEL_FIND:
+            answers[i] = level_of(book, side, key)
+        else:
+            answers[i] = change(book, kind, side, key, level)
+    return 0
+
+
+@kernel
+def run_trie(book: Book, rows: Any, first: int, last: int, answers: Any) -> int:
+    """The trie alone."""
+    for i in range(first, last):
+        kind, side, key, level = rows[i, 0], rows[i, 1], rows[i, 2], rows[i, 3]
+        if kind == LEVEL_FIND:
+            answers[i] = find_level(book, side, key)
+        else:
+            answers[i] = change(book, kind, side, key, level)
+    return 0
+
+
+@inner_kernel
+def place_in_sorted(keys: Any, start: int, count: int, key: int) -> int:
+    """Where a key stands, or would, among keys[start:start + count], which fall."""
+    low = start
+    high = start + count
+    while low < high:
+        middle = (low + high) >> 1
+        if keys[np.uint64(middle)] > key:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@kernel
+def run_sorted(
+    keys: Any, numbers: Any, counts: Any, levels: Any, free: Any, rows: Any, first: int, last: int, answers: Any
+) -> int:
+    """Per side the keys in one array, best last, found by bisection; what is better moves by one place.
+
+    keys, numbers: (sides * room,) int64 and uint32 level numbers; counts: (sides,); free: (1,) the free list of LEVELs.
+    """
+    room = keys.size // counts.size
+    for i in range(first, last):
+        kind, side, key = rows[i, 0], rows[i, 1], rows[i, 2]
+        start = side * room
+        count = counts[side]
+        place = place_in_sorted(keys, start, count, key)
+        if kind == LEVEL_FIND:
+            is_there = place < start + count and keys[place] == key
+            answers[i] = np.int64(numbers[place]) if is_there else np.int64(-1)
+            continue
+        if kind == LEVEL_ADD:
+            level = free[0]
+            free[0] = np.int64(levels[level]["head"])
+            levels[level]["key"] = key
+            levels[level]["qty_lots"] = 0
+            levels[level]["head"] = NO_INDEX
+            levels[level]["tail"] = NO_INDEX
+            levels[level]["orders"] = 0
+            for at in range(start + count, place, -1):
+                keys[at] = keys[at - 1]
+                numbers[at] = numbers[at - 1]
+            keys[place] = key
+            numbers[place] = level
+            count += 1
+        else:
+            level = np.int64(numbers[place])
+            for at in range(place, start + count - 1):
+                keys[at] = keys[at + 1]
+                numbers[at] = numbers[at + 1]
+            count -= 1
+            levels[level]["head"] = free[0]
+            free[0] = level
+        counts[side] = count
+        answers[i] = np.int64(numbers[start + count - 1]) if count else np.int64(-1)
+    return 0
