@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from appliance.book.record_words import one_of
 from appliance.book.state import CHILDREN, Book
 from native.jit import inner_kernel, kernel
 from native.layout import LADDER_LEVEL_BIT, NO_INDEX
@@ -66,21 +67,19 @@ def place_of_key(book: Book, side: int, key: int) -> int:
 
 
 @inner_kernel
-def level_of(book: Book, side: int, key: int) -> int:
-    """Index of the level with this key, or -1. Most often one look into `book.known_levels` finds it."""
+def known_level(book: Book, side: int, key: int) -> int:
+    """Index of the level with this key where `book.known_levels` knows it, else -1."""
     known = np.int64(book.known_levels[np.uint64(place_of_key(book, side, key))])
     level = known & NO_INDEX
-    if (known >> 32 == side + 1) & (np.int64(book.levels[np.uint64(level)]["key"]) == key):
-        return level
-    return np.int64(level_in_ladder(book, side, key))
+    is_it = (known >> 32 == side + 1) & (np.int64(book.levels[np.uint64(level)]["key"]) == key)
+    return level if is_it else np.int64(-1)
 
 
-@kernel
-def level_in_ladder(book: Book, side: int, key: int) -> int:
-    level = find_level(book, side, key)
-    if level >= 0:
-        book.known_levels[place_of_key(book, side, key)] = np.uint64(((side + 1) << 32) | level)
-    return level
+@inner_kernel
+def level_of(book: Book, side: int, key: int) -> int:
+    """`find_or_add_level`; most often one look into `book.known_levels` finds it."""
+    level = known_level(book, side, key)
+    return level if level >= 0 else np.int64(find_or_add_level(book, side, key))
 
 
 @inner_kernel
@@ -131,29 +130,21 @@ def set_child(book: Book, side: int, parent: int, key: int, reference: int) -> N
 
 
 @kernel
-def add_level(book: Book, side: int, key: int) -> int:
-    """A new level without orders. The caller has seen that there is none with this key and that one is free."""
-    level = np.int64(book.state[0]["free_level"])
-    book.state[0]["free_level"] = book.levels[level]["head"]
-    book.state[0]["open_levels"] += 1
-    book.sides[side]["levels"] += 1
-    book.levels[level]["key"] = key
-    book.levels[level]["qty_lots"] = 0
-    book.levels[level]["head"] = NO_INDEX
-    book.levels[level]["tail"] = NO_INDEX
-    book.levels[level]["orders"] = 0
-
-    own = level | LADDER_LEVEL_BIT
+def find_or_add_level(book: Book, side: int, key: int) -> int:
+    """Index of the level with this key; a new one without orders where there is none: then the caller has seen that one
+    is free. One walk does both."""
     parent = np.int64(NO_INDEX)
     reference = np.int64(book.sides[side]["root"])
-    if reference == NO_INDEX or key < np.int64(book.sides[side]["best_key"]):
-        book.sides[side]["best"] = level
-        book.sides[side]["best_key"] = key
+    is_best = reference == NO_INDEX or key < np.int64(book.sides[side]["best_key"])
     for _ in range(HEIGHTS_MAX + 1):
         if reference == NO_INDEX:
             break
         if reference & LADDER_LEVEL_BIT:
-            other_key = np.int64(book.levels[reference & ~LADDER_LEVEL_BIT]["key"])
+            level = reference & ~LADDER_LEVEL_BIT
+            other_key = np.int64(book.levels[level]["key"])
+            if other_key == key:
+                book.known_levels[place_of_key(book, side, key)] = np.uint64(((side + 1) << 32) | level)
+                return level
             shift = np.int64(-DIGIT_BITS)
         else:
             other_key = np.int64(book.nodes[reference]["key"])
@@ -177,8 +168,25 @@ def add_level(book: Book, side: int, key: int) -> int:
         if (book.nodes[reference]["occupied"] >> np.uint64(digit)) & ONE == 0:
             break
         reference = np.int64(book.children[reference * CHILDREN + digit])
-    set_child(book, side, parent, key, own)
+    return hang_new_level(book, side, parent, key, is_best)
+
+
+@inner_kernel
+def hang_new_level(book: Book, side: int, parent: int, key: int, is_best: bool) -> int:
+    """A new level without orders below `parent` (NO_INDEX: at the root)."""
+    level = np.int64(book.state[0]["free_level"])
+    book.state[0]["free_level"] = book.levels[level]["head"]
+    book.state[0]["open_levels"] += 1
+    book.sides[side]["levels"] += 1
+    book.sides[side]["best"] = one_of(is_best, level, np.int64(book.sides[side]["best"]))
+    book.sides[side]["best_key"] = one_of(is_best, key, np.int64(book.sides[side]["best_key"]))
+    book.levels[level]["key"] = key
+    book.levels[level]["qty_lots"] = 0
+    book.levels[level]["head"] = NO_INDEX
+    book.levels[level]["tail"] = NO_INDEX
+    book.levels[level]["orders"] = 0
     book.levels[level]["parent"] = parent
+    set_child(book, side, parent, key, level | LADDER_LEVEL_BIT)
     book.known_levels[place_of_key(book, side, key)] = np.uint64(((side + 1) << 32) | level)
     return level
 
@@ -198,15 +206,15 @@ def drop_level(book: Book, side: int, level: int) -> int:
         digit = digit_of(key, np.int64(book.nodes[node]["shift"]))
         occupied = book.nodes[node]["occupied"] & ~(ONE << np.uint64(digit))
         book.nodes[node]["occupied"] = occupied
-        first = np.int64(book.children[node * CHILDREN + count_trailing_zeros64(occupied)])
         if np.int64(book.sides[side]["best"]) == level:
-            best = first_level(book, first)
+            best = first_level(book, np.int64(book.children[node * CHILDREN + count_trailing_zeros64(occupied)]))
             book.sides[side]["best"] = best
             book.sides[side]["best_key"] = book.levels[best]["key"]
         if occupied & (occupied - ONE) == 0:  # one child left: it takes the node's place
+            last = np.int64(book.children[node * CHILDREN + count_trailing_zeros64(occupied)])
             parent = np.int64(book.nodes[node]["parent"])
-            set_parent(book, first, parent)
-            set_child(book, side, parent, key, first)
+            set_parent(book, last, parent)
+            set_child(book, side, parent, key, last)
             book.nodes[node]["parent"] = book.state[0]["free_node"]
             book.state[0]["free_node"] = node
             book.state[0]["open_nodes"] -= 1

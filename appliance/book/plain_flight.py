@@ -9,7 +9,7 @@ import numpy as np
 from appliance.book.events import write_order_event, write_trade
 from appliance.book.flight import set_in_flight
 from appliance.book.index import add_entry, hash_of, remove_entry
-from appliance.book.ladder import add_level, drop_level, level_of, side_key
+from appliance.book.ladder import drop_level, level_of, side_key
 from appliance.book.positions import add_to_position
 from appliance.book.protection import set_trade_range
 from appliance.book.queue import release_slot, side_index
@@ -100,8 +100,6 @@ def rest_plain(book: Book, slot: int, hashed: int) -> int:
     side = side_index((terms >> 16) & 0xFFFF, (terms >> 32) & 0xFF)
     key = side_key(load_word(book.orders, slot, ORDER_PRICE), side & 1)
     level = level_of(book, side, key)
-    if level < 0:
-        level = np.int64(add_level(book, side, key))
     account_high = load_word(book.orders, slot, ORDER_LEVEL) & ~LOW_32
     join_level(book, slot, side, level, account_high, load_word(book.orders, slot, ORDER_LEAVES) & LOW_32)
     add_entry(book, hashed, slot)

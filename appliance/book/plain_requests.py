@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from appliance.book.index import find_place, find_room, hash_of, put_entry, slot_at, take_out
-from appliance.book.ladder import add_level, level_of, side_key
+from appliance.book.ladder import level_of, side_key
 from appliance.book.plain import FLAGS_OF_INTEREST
 from appliance.book.plain_flight import join_level, leave_level, match_plain, reaches
 from appliance.book.queue import side_index
@@ -176,8 +176,6 @@ def new_plain_order(book: Book, commands: Any, index: int, hashed: int, events: 
         store_word(book.orders, slot, ORDER_LEVEL, account_high | NO_INDEX)
         return match_plain(book, slot, np.int64(KIND_NEW_ORDER), np.int64(0), hashed, events, first)
     level = level_of(book, side, key)
-    if level < 0:
-        level = np.int64(add_level(book, side, key))
     put_entry(book, place, hashed, slot)
     priority = join_level(book, slot, side, level, account_high, qty_lots)
     write_words(
@@ -299,8 +297,6 @@ def replace_plain_order(book: Book, commands: Any, index: int, orig_hashed: int,
         flags = np.int64(EVENT_FLAG_WAS_RESTING)
         return match_plain(book, slot, np.int64(KIND_REPLACE), flags, hashed, events, first)
     new_level = level_of(book, side, key)
-    if new_level < 0:
-        new_level = np.int64(add_level(book, side, key))
     put_entry(book, place, hashed, slot)
     priority = join_level(book, slot, side, new_level, account_high, leaves_lots)
     write_words(

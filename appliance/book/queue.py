@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from appliance.book.index import hash_of, remove_entry
-from appliance.book.ladder import add_level, drop_level, find_level, side_key
+from appliance.book.ladder import drop_level, find_level, find_or_add_level, side_key
 from appliance.book.state import Book
 from appliance.book.words import (
     AT_CLOSE,
@@ -63,9 +63,7 @@ def join_price(book: Book, slot: int) -> int:
     """Put a plain order at the end of the queue of its price and give it the next priority, which is returned."""
     side = side_index(np.int64(book.orders[slot]["instrument"]), np.int64(book.orders[slot]["side"]))
     key = side_key(np.int64(book.orders[slot]["price_ticks"]), side & 1)
-    level = find_level(book, side, key)
-    if level < 0:
-        level = add_level(book, side, key)
+    level = find_or_add_level(book, side, key)
     priority = np.int64(book.state[0]["priorities_given"]) + 1
     book.state[0]["priorities_given"] = priority
     tail = np.int64(book.levels[level]["tail"])
@@ -225,9 +223,7 @@ def join(book: Book, slot: int) -> int:
     order = book.orders[slot]
     side = ladder_of(book, slot)
     key = key_of(book, slot)
-    level = find_level(book, side, key)
-    if level < 0:
-        level = add_level(book, side, key)
+    level = find_or_add_level(book, side, key)
     priority = np.int64(book.state[0]["priorities_given"]) + 1
     book.state[0]["priorities_given"] = priority
     instrument = np.int64(order["instrument"])
@@ -337,9 +333,7 @@ def join_expiry(book: Book, slot: int) -> int:
     """Enter a GTD order into the queue of its ExpireTime. The caller has seen that there is room. Returns 0."""
     side = expiry_side(book)
     key = np.int64(book.terms[slot]["expire_time_ns"])
-    level = find_level(book, side, key)
-    if level < 0:
-        level = add_level(book, side, key)
+    level = find_or_add_level(book, side, key)
     tail = np.int64(book.levels[level]["tail"])
     book.terms[slot]["expiry_level"] = level
     book.terms[slot]["expiry_prev"] = tail

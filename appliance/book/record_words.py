@@ -90,6 +90,12 @@ TERMS_TO_EVENT_SHIFT = 24
 
 
 @inner_kernel
+def one_of(is_first: bool, first: int, second: int) -> int:
+    """`first` if `is_first`, else `second`, without a branch: for questions that are as random as the flow."""
+    return second ^ ((first ^ second) & -np.int64(is_first))
+
+
+@inner_kernel
 def write_words(
     events: Any, at: int, kind: int, terms: int, request_kind: int, account_high: int, order_id: int, cl_ord_id: int,
     price_ticks: int, qty_leaves: int, cum_display: int, priority: int,

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from appliance.book.ladder import add_level, drop_level, find_level, level_of
+from appliance.book.ladder import drop_level, find_level, find_or_add_level, known_level
 from appliance.book.state import KNOWN_LEVELS_MIN, Book, aligned_zeros, allocate_book
 from bench.alternatives.record import LEVEL_ADD, LEVEL_FIND
 from native.jit import inner_kernel, kernel
@@ -18,7 +18,7 @@ from native.layout import NO_INDEX
 
 
 def new_book_of_trie_alone(instruments: int, orders_max: int, levels_max: int) -> Book:
-    """Nothing reads its table of known levels; `add_level` and `drop_level` write to it, so it is a small one."""
+    """Nothing reads its table of known levels, which is written to all the same: so it is a small one."""
     book = allocate_book(instruments, orders_max, levels_max)
     arrays = {name: getattr(book, name) for name in Book.member_names}
     return Book(**(arrays | {"known_levels": aligned_zeros(KNOWN_LEVELS_MIN, np.uint64)}))
@@ -28,7 +28,7 @@ def new_book_of_trie_alone(instruments: int, orders_max: int, levels_max: int) -
 def change(book: Book, kind: int, side: int, key: int, level: int) -> int:
     """Add or drop a level. Returns the best of the side, or -1."""
     if kind == LEVEL_ADD:
-        add_level(book, side, key)
+        find_or_add_level(book, side, key)
     else:
         drop_level(book, side, level)
     best = np.int64(book.sides[side]["best"])
@@ -41,7 +41,8 @@ def run_known(book: Book, rows: Any, first: int, last: int, answers: Any) -> int
     for i in range(first, last):
         kind, side, key, level = rows[i, 0], rows[i, 1], rows[i, 2], rows[i, 3]
         if kind == LEVEL_FIND:
-            answers[i] = level_of(book, side, key)
+            known = known_level(book, side, key)
+            answers[i] = known if known >= 0 else np.int64(find_level(book, side, key))
         else:
             answers[i] = change(book, kind, side, key, level)
     return 0

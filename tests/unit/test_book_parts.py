@@ -13,7 +13,7 @@ import pytest
 from appliance.book.check import check_book
 from appliance.book.check_large import check_large_book
 from appliance.book.index import ENTRIES, LINE_BYTES, LINES_PROBED_MAX, PASSED_OFFSET, hash_of
-from appliance.book.ladder import add_level, digit_of, drop_level, find_level, next_level, side_key
+from appliance.book.ladder import digit_of, drop_level, find_level, find_or_add_level, next_level, side_key
 from appliance.book.match import apply
 from appliance.book.state import CACHE_LINE_BYTES, Book, InstrumentRules, allocate_book
 from appliance.book.view import depth, orders
@@ -29,7 +29,7 @@ EXTREMES = sorted((INT64_MIN, INT64_MIN + 1, -(1 << 60), -65, -1, 0, 63, 64, 409
 
 @kernel
 def add(book: Book, side: int, key: int) -> int:
-    return add_level(book, side, key)
+    return find_or_add_level(book, side, key)
 
 
 @kernel
@@ -71,6 +71,7 @@ def test_ladder_against_a_sorted_list(draw: Callable[[random.Random], int]) -> N
             assert drop(book, 0, there.pop(key)) == len(there)
         elif len(there) < 96:
             there[key] = int(add(book, 0, key))
+            assert add(book, 0, key) == there[key], "a level that is there is found, not made again"
         assert ladder_keys(book, 0) == sorted(there)
         assert int(book.state[0]["open_nodes"]) <= max(0, len(there) - 1)
     for key in list(there):
