@@ -25,12 +25,13 @@ def test_no_page_is_missing_once_the_book_is_there() -> None:
     since the interpreter may take a page between two calls."""
     events, progress = np.zeros(256, EVENT), np.zeros(1, np.int64)
     commands = Flow(5, instruments=4).batch(3000)
-    faults = []
+    faults, books = [], []
     for _ in range(4):  # the first run compiles, or loads what was compiled
         book = allocate_book(4, 1 << 16, 1 << 14)
+        books.append(book)  # kept, so that the next one gets memory that nobody has used
         before = resource.getrusage(resource.RUSAGE_THREAD).ru_minflt
         progress[0] = 0
         while progress[0] < commands.size or is_pending(book):
             assert apply_batch(book, commands, int(progress[0]), commands.size, events, progress) >= 0
         faults.append(resource.getrusage(resource.RUSAGE_THREAD).ru_minflt - before)
-    assert min(faults) == 0
+    assert min(faults[1:]) == 0
