@@ -17,7 +17,7 @@ run: setup  ## the main job, end to end: pitwire demo
 
 test:       ## the tests, in minutes
 	@scripts/setup --dev
-	@$(PYTEST)
+	@scripts/run-tests $(ARGS)
 
 test-long:  ## those and the long ones: a million bad datagrams, many seeds
 	@scripts/setup --dev

@@ -18,6 +18,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from appliance.config_accounts import (
+    AccountTables,
+    AssetTables,
+    Clearing,
+    FirmTables,
+    Funds,
+    InstrumentLimits,
+    check_accounts,
+    facts_of_accounts,
+)
+from appliance.config_gateway import Admission, DropCopyKey, Gateway
+from appliance.distributor_config import CHANNELS, Distributor
+from appliance.recovery_config import Recovery
 from native.layout import (
     PHASE_CLOSED,
     PHASE_CLOSING_AUCTION,
@@ -91,6 +104,31 @@ class OrderEntry(_Table):
 
     ip: str = "127.0.0.1"
     udp_port: UdpPort = 26400
+    negotiations_max: Annotated[int, Field(ge=16, le=1 << 20)] = 4096
+    """Sessions that may be negotiated in a day, over all keys."""
+    handshakes_a_second: Annotated[int, Field(ge=0, le=10**6)] = 1000
+    """Datagrams of strangers that the gateway gets to verify; what is above it is dropped. 0: all of them."""
+    handshakes_at_once: Annotated[int, Field(ge=1, le=10**6)] = 64
+    """Of those, how many may come at once."""
+
+
+class Throttle(_Table):
+    """[throttle]: how many requests a session may send in a window; 0: no limit."""
+
+    window_ms: Annotated[int, Field(ge=8, le=3_600_000)] = 3000
+    """It moves by an eighth of itself."""
+    messages_reject: Annotated[int, Field(ge=0, le=1 << 40)] = 0
+    """New orders, replaces and queries above it are rejected."""
+    messages_logout: Annotated[int, Field(ge=0, le=1 << 40)] = 0
+    """With one above it the session is terminated."""
+    cancels_reject: Annotated[int, Field(ge=0, le=1 << 40)] = 0
+    """Cancels and mass actions, which are counted apart."""
+    cancels_logout: Annotated[int, Field(ge=0, le=1 << 40)] = 0
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything is counted."""
+        return any((self.messages_reject, self.messages_logout, self.cancels_reject, self.cancels_logout))
 
 
 class Feed(_Table):
@@ -107,13 +145,11 @@ class Feed(_Table):
     """Room for a day's published packets in shared memory."""
 
 
-class Recovery(_Table):
-    """[recovery]: the TCP server that gives published ranges again."""
+class Reports(_Table):
+    """[reports]: the log of what sessions were told, from which they get it again."""
 
-    enabled: bool = True
-    ip: str = "127.0.0.1"
-    tcp_port: UdpPort = 26402
-    messages_a_request_max: Annotated[int, Field(ge=1, le=65_536)] = 65_536
+    store_mib: Annotated[int, Field(ge=1, le=1 << 20)] = 64
+    """Room for a day's reports in shared memory, about 5000 a MiB. What finds no room cannot be had again."""
 
 
 class Journal(_Table):
@@ -142,11 +178,19 @@ class Journal(_Table):
     """Folder to which finished segments go, compressed; empty: none."""
     archives_kept: Annotated[int, Field(ge=0, le=1 << 20)] = 0
     """Newest archived segments that stay; 0: all."""
+    snapshots: str = ""
+    """Folder of the snapshots of the state, from which a start takes the newest that it can use; empty: none."""
+    snapshot_seconds: Annotated[float, Field(ge=0, le=86_400)] = 0.0
+    """A replica, a process beside the loop, writes one so often, as long as there are inputs; 0: no replica."""
+    snapshots_kept: Annotated[int, Field(ge=1, le=1 << 20)] = 3
+    """Newest snapshots that stay."""
 
     @model_validator(mode="after")
-    def _has_a_directory(self) -> Journal:
+    def _has_its_folders(self) -> Journal:
         if self.mode == "disk" and not self.directory:
             raise ValueError("directory must name a folder when mode is disk")
+        if self.snapshot_seconds > 0 and not self.snapshots:
+            raise ValueError("snapshots must name a folder when snapshot_seconds is above 0")
         return self
 
 
@@ -297,6 +341,8 @@ class Instrument(_Table):
     extensions_max: Annotated[int, Field(ge=0, le=255)] = 0
     freeze_ms: Milliseconds = 0
     """How long before its end an auction is frozen."""
+    clearing: Clearing | None = None
+    limits: InstrumentLimits | None = None
 
     @model_validator(mode="after")
     def _prices_fit_the_wire(self) -> Instrument:
@@ -337,21 +383,37 @@ class Instrument(_Table):
 
 
 class Session(_Table):
-    """[[sessions]]: who may send; the FIXP session is provisioned, not negotiated."""
+    """[[sessions]]: who may send. With a `uuid` the FIXP session is provisioned: it is there from the start. With a
+    `key_id` whoever has that key negotiates it: docs/SESSIONS.md."""
 
-    uuid: str
+    uuid: str = ""
     account: Annotated[int, Field(ge=0, le=(1 << 32) - 2)]
     name: str = ""
+    accounts: tuple[Annotated[int, Field(ge=0, le=(1 << 32) - 2)], ...] = ()
+    """Other accounts of its firm that it may trade for."""
+    key_id: Annotated[str, Field(pattern=r"^[!-~]{0,20}$")] = ""
+    """Which key of the keys file opens it."""
+    cl_ord_id_rule: Literal["increasing", "unique_open"] | None = None
+    """increasing: a request whose ClOrdID is not above all before it is ignored; unique_open: no two open orders may
+    have the same. Without it: increasing where there is a `key_id`."""
 
     @model_validator(mode="after")
     def _uuid_is_one(self) -> Session:
-        uuid.UUID(self.uuid)
+        if bool(self.uuid) == bool(self.key_id):
+            raise ValueError("give a uuid (provisioned) or a key_id (negotiated)")
+        if self.uuid:
+            uuid.UUID(self.uuid)
         return self
 
     @property
     def uuid_bytes(self) -> bytes:
-        """The 16 octets as they stand on the wire."""
-        return uuid.UUID(self.uuid).bytes
+        """The 16 octets as they stand on the wire; none where the session is negotiated."""
+        return uuid.UUID(self.uuid).bytes if self.uuid else b""
+
+    @property
+    def ids_increase(self) -> bool:
+        """Whether a ClOrdID must be above all before it."""
+        return self.cl_ord_id_rule == "increasing" or (self.cl_ord_id_rule is None and self.key_id != "")
 
 
 def demo_session_uuid(number: int) -> uuid.UUID:
@@ -375,14 +437,21 @@ class Config(_Table):
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")] = "pitwire"
     """Name of this instance; its shared memory lies in /dev/shm/pitwire-NAME."""
-    epoch: Annotated[int, Field(ge=0, le=(1 << 31) - 1)] = 1
-    """Rises with every restart of the publisher, so that a restart is never taken for a gap."""
+    epoch: Annotated[int, Field(ge=0, le=(1 << 31) - 1)] = 0
+    """Rises with every restart of the publisher, so that a restart is never taken for a gap; 0: by itself
+    (`appliance.venue_log`), kept where a log is carried on."""
     trading_session_date: Annotated[int, Field(ge=0, le=65535)] = 0
     """Days since 1970-01-01; 0: the day of the first input."""
     port: Port = Port()
     order_entry: OrderEntry = OrderEntry()
     feed: Feed = Feed()
+    distributor: Distributor = Distributor()
+    admission: Admission = Admission()
+    gateway: Gateway = Gateway()
+    drop_copies: Annotated[tuple[DropCopyKey, ...], Field(max_length=1024)] = ()
     recovery: Recovery = Recovery()
+    reports: Reports = Reports()
+    throttle: Throttle = Throttle()
     journal: Journal = Journal()
     limits: Limits = Limits()
     loop: Loop = Loop()
@@ -393,32 +462,46 @@ class Config(_Table):
     sessions: Annotated[tuple[Session, ...], Field(min_length=1, max_length=SESSIONS_MAX)] = Field(
         default_factory=_demo_sessions
     )
+    firms: FirmTables = ()
+    accounts: AccountTables = ()
+    assets: AssetTables = ()
+    funds: Funds = Funds()
 
     @model_validator(mode="after")
     def _whole(self) -> Config:
         for what, values in (
             ("security_id", [i.security_id for i in self.instruments]),
-            ("uuid", [s.uuid_bytes for s in self.sessions]),
+            ("uuid", [s.uuid_bytes for s in self.sessions if s.uuid]),
+            ("key_id", [s.key_id for s in self.sessions if s.key_id] + [copy.key_id for copy in self.drop_copies]),
         ):
             if len(set(values)) != len(values):
                 raise ValueError(f"two entries have the same {what}")
         for key, text in (
             ("order_entry.ip", self.order_entry.ip),
             ("feed.interface_ip", self.feed.interface_ip),
+            ("gateway.ip", self.gateway.ip),
             ("recovery.ip", self.recovery.ip),
         ):
             _ipv4(key, text)
         if not _ipv4("feed.group", self.feed.group).is_multicast:
             raise ValueError(f"feed.group {self.feed.group} is not a multicast address")
+        if self.feed.channel_id + len(CHANNELS) + len(self.distributor.tiers) > 1 << 16:
+            raise ValueError("feed.channel_id leaves no ids for the channels that follow it")
         if self.port.kind in ("xdp", "packet") and not self.port.interface:
             raise ValueError(f"port.interface must name a network interface for the {self.port.kind} port")
+        if self.admission.sources and self.port.kind in ("udp", "packet", "dpdk"):
+            raise ValueError(f"admission.sources: the {self.port.kind} port admits everybody; use the host's firewall")
         if self.port.kind == "dpdk" and not self.port.device and not self.port.eal_args:
             raise ValueError("port.device must name a device for the dpdk port, or port.eal_args make one")
+        check_accounts(self)
         return self
 
     def state_digest(self) -> bytes:
         """SHA-256 of everything that state and outputs depend on; a journal is replayed under the same digest only."""
-        facts = self.model_dump(include={"epoch", "trading_session_date", "limits", "instruments", "sessions"})
+        tables = {"epoch", "trading_session_date", "limits", "instruments", "sessions", "reports", "throttle"}
+        if self.accounts:
+            tables |= {"firms", "accounts", "assets", "funds"}
+        facts = facts_of_accounts(self.model_dump(include=tables))
         facts["channel_id"] = self.feed.channel_id
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).digest()
 

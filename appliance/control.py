@@ -1,4 +1,4 @@
-"""Start, watch and stop an appliance: the loop in a thread of its own, the recovery server in a process of its own.
+"""Start, watch and stop an appliance: the loop in a thread of its own, distributor and recovery server in processes.
 
 Python here only allocates, starts, watches and stops; it speaks to the loop through its command ring and reads its
 counters. A stop is carried out within one turn.
@@ -6,34 +6,52 @@ counters. A stop is carried out within one turn.
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
+import secrets
 import subprocess
+import sys
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from appliance.book.view import orders
 from appliance.client.book import SIDE_BUY, SIDE_SELL, BookOrder, book_digest
 from appliance.config import Config, parse
+from appliance.distributor.keeper import DistributorKeeper
+from appliance.distributor.stores import create_told
 from appliance.exchange import Exchange, SharedFolder, allocate, whole_state_hash
+from appliance.gateway.keeper import GatewayKeeper
+from appliance.gateway.process import GatewayError
+from appliance.gateway_rings import BROKEN
+from appliance.history.opening import finish_opening
+from appliance.history.recover import Chosen, RecoveryError, begin_with, choose
 from appliance.hold import begin_to_hold
+from appliance.journal.found import FoundLog
 from appliance.journal.records import JournalError
 from appliance.loop import (
     IDLE_SLEEP,
     IDLE_SPIN,
     IDLE_YIELD,
+    RUN_LOG_LOST,
     RUN_STOPPED,
+    RUN_TURNS_DONE,
     LoopState,
     allocate_loop,
-    day_is_open,
     run,
     write_command,
 )
+from appliance.operator.actions import OperatorError
+from appliance.operator.server import SOCKET_NAME, OperatorServer
 from appliance.pipeline import drain, replay_records
 from appliance.recovery.process import command_line
 from appliance.replay import LOCAL_MAC, drops, opening_phases
+from appliance.running_venue import RunningVenue
 from appliance.sequencer.journal import carry_on
 from appliance.state import price_nanos
 from appliance.venue_log import VenueLog
@@ -47,6 +65,7 @@ _STOP_SECONDS_MAX = 5.0
 _PORT_STATS_SECONDS = 0.5
 """How old what observers see of the port may be: asking for it takes system calls."""
 _RECOVERY_STOP_SECONDS_MAX = 2.0
+_REPLICA_STOP_SECONDS_MAX = 30.0
 
 
 class ApplianceError(Exception):
@@ -89,6 +108,11 @@ def port_config(config: Config) -> PortConfig:
         tx_queue=port.tx_queue,
         steering=port.steering,
         offloads=port.offloads,
+        sources=config.admission.sources,
+        datagrams_a_second=config.admission.datagrams_a_second,
+        datagrams_burst=config.admission.datagrams_burst,
+        handshakes_a_second=config.order_entry.handshakes_a_second,
+        handshakes_burst=config.order_entry.handshakes_at_once,
     )
 
 
@@ -121,12 +145,25 @@ class Appliance:
         self.exchange: Exchange
         self.port: Port
         self._loop: LoopState
+        self._venue: RunningVenue | None = None
+        self._operator: OperatorServer | None = None
         self._thread: threading.Thread | None = None
         self._recovery: subprocess.Popen[bytes] | None = None
-        self._ended_with = 0
+        self.distributor: DistributorKeeper | None = None
+        self._gateway: GatewayKeeper | None = None
+        self._ended_with = RUN_TURNS_DONE
         self._fault: Exception | None = None
         self._affinity_before: set[int] | None = None
         self._summary: Summary | None = None
+        self.recovery = Chosen(None, 0, ())
+        """Which snapshot the state was begun with."""
+        self.feed_first_number = 1
+        """Published messages from this number on can be had again over TCP; those before it cannot."""
+        self._replica: subprocess.Popen[bytes] | None = None
+        self._replica_reader: threading.Thread | None = None
+        self._replica_problem = ""
+        self.replica_told: dict[str, Any] = {}
+        """What the replica said last: `follows`, `snapshot`, and at the end `ended` with its state hash."""
         self.problem = ""
         """What is wrong but may pass, in one sentence: `check` looks."""
         self._port_stats: np.ndarray
@@ -139,7 +176,9 @@ class Appliance:
         try:
             self._keep_house_elsewhere()  # first: threads that a port starts (DPDK) stay there too
             try:
-                self.log.open()
+                self.log.open(self._choose_snapshot)
+                self.config = _with_seed(self.log.config)
+                self.log.start_writer()  # it comes up while the state is made
                 self.port = open_port(port_config(self.config))
             except PortError as error:
                 raise ApplianceError(error.sentence) from None
@@ -151,13 +190,26 @@ class Appliance:
                 idle=_IDLE[self.config.loop.idle],
                 heartbeat_ms=self.config.feed.heartbeat_ms,
             )
+            self._start_recovery()
             self._carry_on()
             self._start_log()
+            self._finish_opening()
             self._port_stats = self.shared.map_new(self.shared.port_stats, PORT_STATS.itemsize).view(PORT_STATS)
-            self._start_recovery()
+            self._await_recovery()
+            self._start_distributor()
+            self._start_gateway()
+            self._venue = RunningVenue(
+                self.config,
+                self.exchange,
+                self._loop,
+                turns=lambda: self._thread is not None and self._thread.is_alive(),
+                durable_records=self.log.durable_records if self.log.holds else None,
+            )
             self._thread = threading.Thread(target=self._turn_until_stopped, name="pitwire-loop", daemon=True)
             self._thread.start()
-        except JournalError as error:
+            self._start_operator()
+            self._start_replica()
+        except (GatewayError, JournalError, RecoveryError) as error:
             self._give_up()
             raise ApplianceError(str(error)) from None
         except BaseException:
@@ -173,16 +225,70 @@ class Appliance:
         else:
             self.shared.remove()
 
+    def _choose_snapshot(self, log: FoundLog) -> int:
+        folder = self.config.journal.snapshots
+        config = self.log.config
+        followed = config.distributor.enabled or (config.recovery.enabled and config.recovery.snapshots)
+        self.recovery = choose(config, Path(folder) if folder else None, log, with_whole_feed=followed)
+        return self.recovery.sequence
+
     def _carry_on(self) -> None:
-        """Decide again what an earlier run left in the log: what it sent then is not sent again."""
+        """Begin with the state of the snapshot, and decide again what an earlier run left in the log behind it: what it
+        sent then is not sent again."""
+        self.feed_first_number = begin_with(self.exchange, self.config, self.recovery)
         count = self.log.recovered_records
-        if count == 0:
-            return
         with open_port(PortConfig(kind="pcap")) as nowhere:
-            replay_records(self.exchange, nowhere.handle, 0, count)
+            replay_records(self.exchange, nowhere.handle, self.recovery.sequence, count)
             drain(self.exchange, nowhere.handle)
         carry_on(self.exchange.journal, count, self.log.last_crc32c)
-        day_is_open(self._loop)
+
+    def _start_replica(self) -> None:
+        if self.config.journal.snapshot_seconds == 0:
+            return
+        words = [sys.executable, "-m", "appliance.cli", "replica", "--config", str(self.shared.config)]
+        self._replica = subprocess.Popen(
+            [*words, "--parent-pid", str(os.getpid()), "--json"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+        )
+        self._replica_reader = threading.Thread(target=self._hear_replica, args=(self._replica,), daemon=True)
+        self._replica_reader.start()
+
+    def _hear_replica(self, replica: subprocess.Popen[bytes]) -> None:
+        assert replica.stdout is not None
+        with replica.stdout:
+            for line in replica.stdout:
+                self.replica_told |= json.loads(line)
+
+    def _check_replica(self) -> str:
+        """A sentence where the replica has ended by itself: the venue goes on without snapshots."""
+        if self._replica is not None and self._replica.poll() is not None:
+            self._stop_replica()
+            self._replica_problem = "The replica ended, its own message stands above; no more snapshots are written."
+        return self._replica_problem
+
+    def _stop_replica(self) -> None:
+        """Let it come to the end of a log that was closed, write its last snapshot and say what state it has."""
+        replica, self._replica = self._replica, None
+        if replica is None:
+            return
+        try:
+            replica.wait(_REPLICA_STOP_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            replica.kill()
+            replica.wait()
+        assert self._replica_reader is not None
+        self._replica_reader.join()
+
+    @property
+    def replica_disagrees(self) -> bool:
+        """Whether the replica came to the end of the log in another state than the loop: a fault in the program. After
+        `stop`."""
+        ended = self.replica_told.get("ended")
+        return ended is not None and self.stopped_in_good_order and ended["state_hash"] != self.summary.state_hash
+
+    def _finish_opening(self) -> None:
+        """Where an earlier run was ended amid the opening of the day, do the rest of it."""
+        count = self.log.recovered_records
+        finish_opening(self.exchange, self._loop, self.port.handle, count, time.time_ns())
 
     def _start_log(self) -> None:
         self.log.start()
@@ -200,25 +306,42 @@ class Appliance:
             self._affinity_before = allowed
             os.sched_setaffinity(0, allowed - {cpu})
 
+    def _start_distributor(self) -> None:
+        if self.config.distributor.enabled:
+            create_told(self.shared.path, int(self.exchange.feed.header[0]["committed_bytes"]))
+            self.distributor = DistributorKeeper(self.shared.path)
+            self.distributor.start()
+
     def _start_recovery(self) -> None:
-        recovery = self.config.recovery
-        if not recovery.enabled:
+        if not self.config.recovery.enabled:
             return
         self._recovery = subprocess.Popen(
-            command_line(
-                self.shared.feed,
-                recovery.ip,
-                recovery.tcp_port,
-                messages_a_request_max=recovery.messages_a_request_max,
-                parent_pid=os.getpid(),
-            ),
+            command_line(self.shared.feed, self.shared.config, parent_pid=os.getpid()),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
         )
+
+    def _await_recovery(self) -> None:
+        if self._recovery is None:
+            return
         assert self._recovery.stdout is not None
         if not self._recovery.stdout.readline():  # it says where it listens, or ends
             code = self._recovery.wait()
             raise ApplianceError(f"The recovery server did not start (exit {code}); its own message stands above.")
+
+    def _start_gateway(self) -> None:
+        if self.config.gateway.enabled:
+            self._gateway = GatewayKeeper(self.shared.path)
+            self._gateway.start()
+
+    def _start_operator(self) -> None:
+        path = self.shared.path / SOCKET_NAME
+        assert self._venue is not None
+        try:
+            self._operator = OperatorServer(path, self._venue)
+        except OSError as error:
+            raise ApplianceError(f"{path}: the operator's socket cannot be made: {error.strerror}.") from None
+        self._operator.start()
 
     def _turn_until_stopped(self) -> None:
         cpu = self.config.loop.cpu
@@ -234,15 +357,29 @@ class Appliance:
         observers of the port: call it several times a second."""
         if self._thread is not None:
             try:
-                self.problem = self.log.check()
+                self.problem = self.log.check() or self._check_replica()
             except JournalError as error:
                 raise ApplianceError(str(error)) from None
+            if self.distributor is not None:
+                self.problem = self.problem or self.distributor.check()
         if self._fault is not None:
             raise ApplianceError(f"The loop ended by a fault in the program: {self._fault!r}.")
         if self._thread is not None and not self._thread.is_alive() and self._ended_with != RUN_STOPPED:
+            if self._ended_with == RUN_LOG_LOST:
+                raise ApplianceError(
+                    "The disk writer ended, its own message stands above: nothing after record "
+                    f"{self.log.durable_records()} is acknowledged."
+                )
             raise ApplianceError(f"The loop ended: {sentence_of_error(self._ended_with)}")
         if self._recovery is not None and self._recovery.poll() is not None:
             raise ApplianceError(f"The recovery server ended by itself (exit {self._recovery.returncode}).")
+        if self._gateway is not None:
+            try:
+                self._gateway.check()
+            except GatewayError as error:
+                raise ApplianceError(str(error)) from None
+            if self.exchange.rings.scalars[BROKEN]:
+                raise ApplianceError("The gateway wrote into its ring what cannot be: nothing of it is read any more.")
         if time.monotonic() >= self._port_stats_due:
             self._port_stats_due = time.monotonic() + _PORT_STATS_SECONDS
             for name, value in self.port.stats().items():
@@ -253,21 +390,34 @@ class Appliance:
 
         Journal and feed store are marked as closed only where the loop ended because it was told to.
         """
+        if self._operator is not None:
+            self._operator.stop()
+            self._operator = None
         if self._recovery is not None:
             self._recovery.terminate()  # it ends while the loop does
         if self._thread is not None:
             if self._thread.is_alive():
-                write_command(self._loop, CONTROL_STOP)
+                assert self._venue is not None
+                with contextlib.suppress(OperatorError):  # it may have just ended
+                    self._venue.stop_loop()
                 self._thread.join(_STOP_SECONDS_MAX)
                 if self._thread.is_alive():
                     raise ApplianceError(f"The loop did not stop within {_STOP_SECONDS_MAX} s.")
             self._thread = None
-            in_good_order = self._ended_with == RUN_STOPPED
+            in_good_order = self.stopped_in_good_order
             if in_good_order:
                 self.exchange.feed.header[0]["closed"] = 1
             self.log.stop(in_good_order=in_good_order)
+            if not in_good_order and self._replica is not None:
+                self._replica.terminate()
+            self._stop_replica()
             self._summary = self._summarise()
+        if self.distributor is not None:
+            self.distributor.stop()
         self.log.stop(in_good_order=False)  # where the loop never ran
+        if self._gateway is not None:
+            self._gateway.stop()
+            self._gateway = None
         if self._recovery is not None:
             try:
                 self._recovery.wait(_RECOVERY_STOP_SECONDS_MAX)
@@ -282,6 +432,16 @@ class Appliance:
         if self._affinity_before is not None:
             os.sched_setaffinity(0, self._affinity_before)
             self._affinity_before = None
+
+    @property
+    def stopped_in_good_order(self) -> bool:
+        """Whether the loop ended because it was told to."""
+        return self._ended_with == RUN_STOPPED
+
+    @property
+    def stop_asked(self) -> bool:
+        """Whether an operator asked the appliance to stop."""
+        return self._venue is not None and self._venue.stop_asked.is_set()
 
     def counter(self, index: int) -> int:
         """A row of `native.counters`, now."""
@@ -312,6 +472,14 @@ class Appliance:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def _with_seed(config: Config) -> Config:
+    """`config`, with a seed for the order of subscribers where it has none; config.json records it."""
+    if config.distributor.shuffle_seed:
+        return config
+    distributor = config.distributor.model_copy(update={"shuffle_seed": secrets.randbelow(1 << 62) or 1})
+    return config.model_copy(update={"distributor": distributor})
 
 
 def engine_book_digest(exchange: Exchange) -> str:

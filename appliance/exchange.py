@@ -18,26 +18,34 @@ from pathlib import Path
 import numpy as np
 
 from appliance import stages
+from appliance.accounts.state import Accounts, accounts_hash, allocate_accounts
 from appliance.book.state import Book, InstrumentRules, allocate_book, state_hash
 from appliance.config import PHASES, Config, Instrument
+from appliance.config_accounts import session_firms
+from appliance.gateway_rings import RING_HEADER_BYTES, Rings, make_rings, no_rings
 from appliance.histogram import HISTOGRAM_SLOTS
 from appliance.hold import Hold, allocate_hold
 from appliance.journal.address_space import lazy_array
 from appliance.journal.event_store import EventStore
+from appliance.journal.files import LocalFiles
 from appliance.journal.records import Identity
+from appliance.journal.scan import find_segments
 from appliance.journal.whole import save_log
 from appliance.publisher import multicast
 from appliance.publisher.packet import CHANNEL_ID, EPOCH, NEXT_NUMBER, Feed
 from appliance.publisher.store import map_feed
+from appliance.report.log import REPORT_HEADER_BYTES, ReportLog, map_report_log
 from appliance.sequencer.journal import COMMITTED, Journal, open_journal
 from appliance.session.receive import CONTEXT_FIELDS_COUNT
 from appliance.stage_clock import StageClock, allocate_stage_clock
 from appliance.state import Outbox, Tables, allocate_outbox, allocate_tables
+from appliance.watch import Watch, allocate_watch
 from native.arrays import Arrays
 from native.counters import COUNTERS_COUNT
-from native.layout import EVENT, FEED_FORMAT_VERSION, FEED_MAGIC, PHASE_PRE_OPEN, PKT, SEQUENCED
+from native.layout import COMMAND, EVENT, FEED_FORMAT_VERSION, FEED_MAGIC, PHASE_PRE_OPEN, PKT, SEQUENCED
 from native.limits import EVENTS_MAX, FEED_HEADER_BYTES, RX_BURST_MAX, TX_BURST_MAX
 from native.log_layout import JOURNAL_CONTROL
+from native.session_layout import SESSION_TRAIT_KEYED
 from wire.gen import fixp_tables, market_data_tables, order_entry_tables
 from wire.net.udp4 import FIELDS_COUNT
 
@@ -54,11 +62,19 @@ class Exchange(Arrays):
     tables: Tables
     outbox: Outbox
     book: Book
+    accounts: Accounts
     journal: Journal
     feed: Feed
     hold: Hold
+    reports: ReportLog
+    watch: Watch
+    """When sessions were heard and told; no replay has it"""
+    rings: Rings
+    """To and from the gateway process"""
     events: np.ndarray
     """EVENT[EVENTS_MAX]: what the book said in this step"""
+    own_commands: np.ndarray
+    """COMMAND[1]: what the venue itself wants of the book"""
     route: np.ndarray
     """int64[multicast.ROUTE_COUNT]: where the feed goes"""
     topic_id: np.ndarray
@@ -116,6 +132,21 @@ class SharedFolder:
         return self.path / "feed"
 
     @property
+    def outward(self) -> Path:
+        """GATEWAY_RING and entries, from the loop to the gateway."""
+        return self.path / "gateway.out"
+
+    @property
+    def inward(self) -> Path:
+        """GATEWAY_RING and entries, from the gateway to the loop."""
+        return self.path / "gateway.in"
+
+    @property
+    def reports(self) -> Path:
+        """REPORT_HEADER, then REPORT_ENTRY and message, again and again."""
+        return self.path / "reports"
+
+    @property
     def config(self) -> Path:
         """The configuration that the instance runs, as JSON."""
         return self.path / "config.json"
@@ -153,10 +184,10 @@ class SharedFolder:
             os.close(self._lock_file)
             self._lock_file = None
 
-    def map_new(self, path: Path, size_bytes: int) -> np.ndarray:
+    def map_new(self, path: Path, size_bytes: int, *, mode: int = 0o644) -> np.ndarray:
         """A new zeroed file of `size_bytes`, mapped as uint8 with every page present."""
         try:
-            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
             try:
                 os.posix_fallocate(file, 0, size_bytes)  # now, not as a bus error in the loop
                 mapping = mmap.mmap(file, size_bytes, mmap.MAP_SHARED | mmap.MAP_POPULATE)
@@ -172,7 +203,12 @@ class SharedFolder:
 
 def topic_id(config: Config) -> uuid.UUID:
     """FIXP SessionId of the feed: a new one with every epoch."""
-    return uuid.uuid5(uuid.NAMESPACE_DNS, f"feed-{config.feed.channel_id}-{config.epoch}.{config.name}.pitwire.example")
+    return channel_topic_id(config, config.feed.channel_id)
+
+
+def channel_topic_id(config: Config, channel_id: int) -> uuid.UUID:
+    """FIXP SessionId of a channel of market data."""
+    return uuid.uuid5(uuid.NAMESPACE_DNS, f"feed-{channel_id}-{config.epoch}.{config.name}.pitwire.example")
 
 
 def schema_digest() -> bytes:
@@ -214,13 +250,26 @@ def rules_of(instrument: Instrument) -> InstrumentRules:
 def index_key(config: Config) -> int:
     """64 bits for the hash of the ClOrdID index, from the session UUIDs: as secret as they are, and the same in every
     replay, so that the tables are, too."""
-    digest = hashlib.sha256(b"".join(session.uuid_bytes for session in config.sessions)).digest()
+    digest = hashlib.sha256(
+        b"".join(session.uuid_bytes or session.key_id.encode() for session in config.sessions)
+    ).digest()
     return int.from_bytes(digest[:8], "little")
 
 
 def venue_identity(config: Config) -> Identity:
     """Whose log a run with this configuration writes, with an instance of its own."""
     return Identity(uuid.uuid4().bytes, config.epoch, schema_digest(), config.state_digest())
+
+
+def with_epoch_of_log(config: Config, path: Path) -> Config:
+    """`config`, with the epoch of the log at `path` where it leaves that open and there is one. Raises JournalError."""
+    if config.epoch != 0 or not path.exists():
+        return config
+    archive = Path(config.journal.archive) if config.journal.archive and path.is_dir() else None
+    segments = find_segments(LocalFiles(), path, archive)
+    if not segments:
+        return config
+    return config.model_copy(update={"epoch": segments[-1].header.identity.epoch})
 
 
 def allocate(
@@ -238,16 +287,19 @@ def allocate(
     `local_mac` is the feed's source.
     """
     feed_bytes = FEED_HEADER_BYTES + (config.feed.store_mib << 20)
+    report_bytes = REPORT_HEADER_BYTES + (config.reports.store_mib << 20)
     if shared is None:
         counters = np.zeros(COUNTERS_COUNT, np.int64)
         turn_latency = np.zeros(HISTOGRAM_SLOTS, np.int64)
         stage_memory = np.zeros(stages.SLOTS, np.int64)
         feed_memory = np.zeros(feed_bytes, np.uint8)
+        report_memory = np.zeros(report_bytes, np.uint8)
     else:
         counters = shared.map_new(shared.counters, COUNTERS_COUNT * 8).view(np.int64)
         turn_latency = shared.map_new(shared.turn_latency, HISTOGRAM_SLOTS * 8).view(np.int64)
         stage_memory = shared.map_new(shared.stages, stages.SLOTS * 8).view(np.int64)
         feed_memory = shared.map_new(shared.feed, feed_bytes)
+        report_memory = shared.map_new(shared.reports, report_bytes, mode=0o600)
         shared.config.write_text(config.to_json(), encoding="utf-8")
     if log is not None:
         journal = open_journal(log.control.array, log.records, config.epoch)
@@ -265,11 +317,17 @@ def allocate(
             config.limits.orders,
             config.limits.levels,
             index_key=index_key(config),
+            session_firms=session_firms(config),
         ),
+        accounts=allocate_accounts(config),
         journal=journal,
         feed=feed,
         hold=allocate_hold(config.journal.hold_mib << 20 if config.journal.mode == "disk" and log is not None else 0),
+        reports=map_report_log(report_memory, len(config.sessions)),
+        watch=allocate_watch(config),
+        rings=_rings(config, shared),
         events=np.zeros(EVENTS_MAX, EVENT),
+        own_commands=np.zeros(1, COMMAND),
         route=_feed_route(config, local_mac),
         topic_id=np.frombuffer(topic_id(config).bytes, np.uint8).copy(),
         order_entry_port=np.array([config.order_entry.udp_port], np.int64),
@@ -280,6 +338,14 @@ def allocate(
         turn_latency=turn_latency,
         stages=allocate_stage_clock(stage_memory, enabled=shared is not None),
     )
+
+
+def _rings(config: Config, shared: SharedFolder | None) -> Rings:
+    """The rings to the gateway. Sessions' SessionIds pass through them, so they are nobody else's to read."""
+    if shared is None or not config.gateway.enabled:
+        return no_rings()
+    size = RING_HEADER_BYTES + (config.gateway.ring_kib << 10)
+    return make_rings(shared.map_new(shared.outward, size, mode=0o600), shared.map_new(shared.inward, size, mode=0o600))
 
 
 def _private_journal(config: Config, records: np.ndarray | None) -> Journal:
@@ -336,8 +402,13 @@ def whole_state_hash(exchange: Exchange) -> str:
     digest = hashlib.sha256()
     for field in ("uuid_low", "uuid_high", "expected_seq", "next_out_seq"):
         digest.update(np.ascontiguousarray(exchange.tables.sessions[field]).tobytes())
+    keyed = exchange.tables.sessions["traits"] & SESSION_TRAIT_KEYED != 0
+    for field in ("state", "generation", "cl_ord_id", "is_blocked", "client_finished") if keyed.any() else ():
+        digest.update(exchange.tables.sessions[field][keyed].tobytes())
     for field in ("security_id", "instr_seq"):
         digest.update(np.ascontiguousarray(exchange.tables.instruments[field]).tobytes())
     digest.update(int(exchange.feed.scalars[NEXT_NUMBER]).to_bytes(8, "little"))
     digest.update(bytes.fromhex(state_hash(exchange.book)))
+    if exchange.accounts.state[0]["is_enabled"]:
+        digest.update(accounts_hash(exchange.accounts))
     return digest.hexdigest()

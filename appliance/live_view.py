@@ -8,6 +8,7 @@ from appliance import stages
 from appliance.observe import PORT_DROPS, PORT_GAUGES, Snapshot, latency_facts, rates
 from native.counters import COUNTERS
 from native.limits import RX_BURST_MAX
+from native.log_layout import JOURNAL_WRITER_NONE, JOURNAL_WRITER_RUNS, JOURNAL_WRITER_WAITS
 
 FLOW: Final = (
     ("packets in", "packets_in"),
@@ -41,9 +42,29 @@ def page(name: str, before: Snapshot, now: Snapshot) -> list[str]:
         *_stages(before, now, seconds),
         "",
         *_ring(before, now),
+        *_log(before, now, seconds),
+        *_distributor(before, now, seconds),
         "",
         *_losses(before, now, growth, seconds),
     ]
+
+
+def _log(before: Snapshot, now: Snapshot, seconds: float) -> list[str]:
+    """How far the log is, and the disk writer behind the loop."""
+    if not now.log:
+        return []
+    log = now.log
+    line = f"log            {log['committed_records']:>16,} inputs"
+    if log["writer_state"] != JOURNAL_WRITER_NONE:
+        groups = (log["groups_written"] - before.log.get("groups_written", 0)) / seconds
+        state = {JOURNAL_WRITER_RUNS: "", JOURNAL_WRITER_WAITS: "   NO ROOM ON THE DISK"}.get(
+            log["writer_state"], "   THE DISK WRITER HAS ENDED"
+        )
+        line += (
+            f"   {log['waiting_records']:,} not yet safe   {groups:,.0f} groups/s   longest sync"
+            f" {_us(log['sync_ns_max'])} us{state}"
+        )
+    return [line]
 
 
 def _us(value_ns: int) -> str:
@@ -94,6 +115,20 @@ def _ring(before: Snapshot, now: Snapshot) -> list[str]:
         gauges = "   ".join(f"{name} {now.port[name]:,}" for name in now.port if name in PORT_GAUGES)
         lines.append(f"port           {gauges}")
     return lines or ["the instance does not tell of its ring"]
+
+
+def _distributor(before: Snapshot, now: Snapshot, seconds: float) -> list[str]:
+    """How far it is, where there is one."""
+    told = now.distributor
+    if not told:
+        return []
+    rates_of = {name: (value - before.distributor.get(name, 0)) / seconds for name, value in told.items()}
+    starts = f"   started {told['starts']:,} times" if told["starts"] != 1 else ""
+    return [
+        f"distributor    {told['l3_behind_bytes']:,} bytes behind   l2 {rates_of['l2_messages']:,.0f}/s"
+        f"   l1 {rates_of['l1_messages']:,.0f}/s   frames {rates_of['frames_out']:,.0f}/s"
+        f"   snapshot cycles {told['snapshot_cycles']:,}{starts}"
+    ]
 
 
 def _losses(before: Snapshot, now: Snapshot, growth: dict[str, float], seconds: float) -> list[str]:

@@ -10,31 +10,26 @@ import numpy as np
 
 from appliance.hold import is_crowded, is_empty, is_lost, release
 from appliance.latency import record
-from appliance.pipeline import begin_turn, drain, next_due_ns, send, set_phase, tick, turn
+from appliance.pipeline import begin_turn, drain, send, turn
 from appliance.publisher.multicast import heartbeat
 from appliance.publisher.packet import NEXT_NUMBER
+from appliance.sequencer.journal import COMMITTED
+from appliance.session_watch import hear_gateway, watch_sessions
 from appliance.stage_clock import calibrate, count_span, start
 from appliance.state import LAST_SEQUENCED_NS
+from appliance.venue_intake import begin_with_open_orders, next_due_ns, set_phase, take_asked, tick
 from native import counters
 from native.arrays import Arrays
 from native.codes import ERROR_END_OF_INPUT
 from native.jit import kernel
 from native.layout import (
-    CONTROL_COMMAND,
-    CONTROL_PHASE,
+    CONTROL_SEQUENCE,
     CONTROL_STOP,
-    PHASE_CLOSED,
-    PHASE_CLOSING_AUCTION,
-    PHASE_CONTINUOUS,
-    PHASE_FREEZE,
-    PHASE_HALT,
-    PHASE_OPENING_AUCTION,
-    PHASE_PRE_OPEN,
-    PHASE_VOLATILITY_AUCTION,
     PKT_CLOCK_FILE,
     PKT_CLOCK_MASK,
     PKT_CLOCK_MONOTONIC,
     PKT_CLOCK_REALTIME,
+    SEQUENCED,
 )
 from native.limits import CONTROL_COMMANDS_A_TURN_MAX, CONTROL_SLOTS_MAX, RX_BURST_MAX
 from native.lowlevel import load_acquire64, pause, store_release64
@@ -83,10 +78,9 @@ RECEIVE_OFFSET_NS = 4
 DAY_IS_OPEN = 5
 FILE_CLOCK = 6
 """1: time comes from the capture, and each frame is a turn of its own, as it was when it was recorded."""
-COMMANDS_TAKEN = 7
-TIMER_DUE_NS = 8
+TIMER_DUE_NS = 7
 """The next timer input comes no earlier."""
-SCALARS_COUNT = 9
+SCALARS_COUNT = 8
 
 
 class LoopState(Arrays):
@@ -97,9 +91,15 @@ class LoopState(Arrays):
     opening_phases: np.ndarray
     """int64[instruments]: the PHASE_* of each when the day opens, or PHASE_BY_SCHEDULE"""
     commands: np.ndarray
-    """CONTROL_COMMAND[CONTROL_SLOTS_MAX]"""
+    """int64[CONTROL_SLOTS_MAX]: CONTROL_*"""
+    asked: np.ndarray
+    """SEQUENCED[CONTROL_SLOTS_MAX]: beside each CONTROL_SEQUENCE the input, with its kind and its body"""
     commands_written: np.ndarray
     """int64[1]: commands ever written"""
+    commands_done: np.ndarray
+    """int64[1]: commands that were carried out, told after their answers"""
+    answers: np.ndarray
+    """int64[2 * CONTROL_SLOTS_MAX]: the number that the input got (0: none), and what was decided (below 0: ERROR_*)"""
 
 
 def allocate_loop(
@@ -111,7 +111,15 @@ def allocate_loop(
     scalars[HEARTBEAT_INTERVAL_NS] = heartbeat_ms * 1_000_000
     scalars[FILE_CLOCK] = int(file_clock)
     scalars[FEED_NUMBER_SEEN] = 1
-    return LoopState(scalars, opening_phases, np.zeros(CONTROL_SLOTS_MAX, CONTROL_COMMAND), np.zeros(1, np.int64))
+    return LoopState(
+        scalars=scalars,
+        opening_phases=opening_phases,
+        commands=np.zeros(CONTROL_SLOTS_MAX, np.int64),
+        asked=np.zeros(CONTROL_SLOTS_MAX, SEQUENCED),
+        commands_written=np.zeros(1, np.int64),
+        commands_done=np.zeros(1, np.int64),
+        answers=np.zeros(2 * CONTROL_SLOTS_MAX, np.int64),
+    )
 
 
 @kernel
@@ -151,8 +159,10 @@ def run(exchange, loop, port, turns_max):
             _measure(exchange, got, start_ns, clock_realtime_ns(), scalars[RECEIVE_OFFSET_NS])
         elif got < 0:
             return np.int64(RUN_END_OF_INPUT) if got == ERROR_END_OF_INPUT else got
+        hear_gateway(exchange, port, now_ns)
         if scalars[HEARTBEAT_INTERVAL_NS] > 0:
             _keep_alive(exchange, loop, port, now_ns)
+            watch_sessions(exchange, port, now_ns)
         release(exchange.tables, exchange.feed, exchange.hold, exchange.tx, port, now_ns)
         if turns % SERVICE_INTERVAL_TURNS == 0:
             port_service(port, SERVICE_BUDGET)
@@ -170,10 +180,13 @@ def run(exchange, loop, port, turns_max):
 
 @kernel
 def open_day(exchange, loop, port, now_ns):
-    """The day's first inputs: a timer, with which schedules begin, and the phase of every instrument. Once."""
+    """The day's first inputs: what the open orders of the day before display, a timer, with which schedules begin, and
+    the phase of every instrument. Once."""
     if loop.scalars[DAY_IS_OPEN] != 0:
         return 0
     loop.scalars[DAY_IS_OPEN] = 1
+    if exchange.journal.scalars[COMMITTED] == 0 and np.int64(exchange.book.state[0]["open_orders"]) > 0:
+        begin_with_open_orders(exchange, port, now_ns)
     if next_due_ns(exchange) <= now_ns:
         tick(exchange, port, now_ns)
     begin_turn(exchange, now_ns)
@@ -266,38 +279,23 @@ def _keep_alive(exchange, loop, port, now_ns):
 @kernel
 def _take_commands(exchange, loop, port, now_ns):
     """Carry out at most CONTROL_COMMANDS_A_TURN_MAX commands. True when one of them was to stop."""
-    scalars = loop.scalars
     written = load_acquire64(loop.commands_written.ctypes.data)
     for _ in range(CONTROL_COMMANDS_A_TURN_MAX):
-        if scalars[COMMANDS_TAKEN] >= written:
+        done = loop.commands_done[0]
+        if done >= written:
             return False
-        command = loop.commands[scalars[COMMANDS_TAKEN] & (CONTROL_SLOTS_MAX - 1)]
-        kind = np.int64(command["kind"])
-        argument = np.int64(command["argument"])
-        value = command["value"]
-        scalars[COMMANDS_TAKEN] += 1
+        slot = done & (CONTROL_SLOTS_MAX - 1)
+        kind = loop.commands[slot]
+        if kind == CONTROL_SEQUENCE:
+            before = exchange.journal.scalars[COMMITTED]
+            outcome = take_asked(exchange, port, loop.asked, slot, now_ns)
+            sequence = exchange.journal.scalars[COMMITTED]
+            loop.answers[2 * slot] = sequence if sequence > before else 0
+            loop.answers[2 * slot + 1] = outcome
+        store_release64(loop.commands_done.ctypes.data, done + 1)
         if kind == CONTROL_STOP:
             return True
-        if kind == CONTROL_PHASE and is_phase(value) and argument < loop.opening_phases.size:
-            begin_turn(exchange, now_ns)
-            set_phase(exchange, port, argument, value, now_ns)
-            drain(exchange, port)
     return False
-
-
-@kernel
-def is_phase(value):
-    """Whether `value` is a PHASE_* that can be asked for."""
-    return value in (
-        PHASE_PRE_OPEN,
-        PHASE_CONTINUOUS,
-        PHASE_HALT,
-        PHASE_VOLATILITY_AUCTION,
-        PHASE_CLOSED,
-        PHASE_FREEZE,
-        PHASE_OPENING_AUCTION,
-        PHASE_CLOSING_AUCTION,
-    )
 
 
 @kernel
@@ -316,17 +314,27 @@ def day_is_open(loop: LoopState) -> None:
     loop.scalars[DAY_IS_OPEN] = 1
 
 
-def write_command(loop: LoopState, kind: int, argument: int = 0, value: int = 0) -> bool:
-    """Put a command into the ring (one Python thread only). False when the ring is full: try again later."""
+def write_command(loop: LoopState, kind: int, record: np.void | None = None) -> bool:
+    """Put a command into the ring (one Python thread at a time), for CONTROL_SEQUENCE with its SEQUENCED `record`.
+    False when the ring is full: try again later."""
     written = int(loop.commands_written[0])
-    if written - int(loop.scalars[COMMANDS_TAKEN]) >= CONTROL_SLOTS_MAX:
+    if written - int(loop.commands_done[0]) >= CONTROL_SLOTS_MAX:
         return False
-    slot = loop.commands[written % CONTROL_SLOTS_MAX]
-    slot["kind"] = kind
-    slot["argument"] = argument
-    slot["value"] = value
+    slot = written % CONTROL_SLOTS_MAX
+    loop.commands[slot] = kind
+    if record is not None:
+        loop.asked[slot] = record
     store_command_count(loop.commands_written, written + 1)
     return True
+
+
+def answer_of(loop: LoopState, command: int) -> tuple[int, int] | None:
+    """What came of command number `command` (0, 1, ...), one of the newest CONTROL_SLOTS_MAX: the number that its input
+    got (0: none) and what was decided. None: the loop has not come to it."""
+    if command >= int(loop.commands_done[0]):
+        return None
+    slot = command % CONTROL_SLOTS_MAX
+    return int(loop.answers[2 * slot]), int(loop.answers[2 * slot + 1])
 
 
 @kernel

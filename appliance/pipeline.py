@@ -8,35 +8,63 @@ from __future__ import annotations
 
 import numpy as np
 
+from appliance.account_inputs import carry_out_command, check_account
+from appliance.accounts.admin import is_killed_by
+from appliance.accounts.day import begin_day
+from appliance.book.events import tell_as_it_is
 from appliance.book.match import apply, is_pending, prefetch_request, resume
+from appliance.book.queue import displayed_lots
+from appliance.funds.ledger import take_events
+from appliance.gateway_rings import has_gateway
 from appliance.hold import let_out
-from appliance.publisher import level3, multicast, packet, store
-from appliance.report import datagram, refusals, reports
-from appliance.risk.check import check
+from appliance.outgoing import REPORT_TTL, close_slots, pass_on
+from appliance.publisher import level3, packet, store
+from appliance.report import refusals, reports, session_messages
+from appliance.report.log import take_firm_numbers
 from appliance.sequencer import inputs, journal
-from appliance.session import decode, numbers, peer, receive
+from appliance.session import decode, ending, numbers, peer, receive, requests
+from appliance.session_inputs import (
+    GOES_ON,
+    IS_LOGGED_OUT_AND_GONE,
+    decide_session,
+    is_session_input,
+    judge_request,
+)
 from appliance.stage_clock import begin_stages, count_span, stamp
-from appliance.state import FEED_SLOT, FREE, NOW_NS, OUTBOX_USED, OWNER_FEED, TURN
-from native import counters
+from appliance.state import DAY_IS_OVER, FEED_SLOT, FREE, NOW_NS, OUTBOX_USED, TURN
+from native import codes, counters
+from native.account_layout import ADMIN_KILL, ADMIN_RESET
+from native.codes import ERROR_NOT_CLOSED
 from native.jit import kernel
 from native.layout import (
+    COMMAND_ANY_SESSION,
+    COMMAND_BY_VENUE,
     COMMAND_FIRST_OF_BURST,
+    COMMAND_PRICE_MISSING,
+    COMMAND_SPARES_STAYING,
+    COMMAND_STOP_PRICE_MISSING,
+    EVENT_RESTED,
+    KIND_ADMIN,
     KIND_CONTEXT,
+    KIND_DAY_END,
+    KIND_MASS_CANCEL,
+    KIND_NEW_DAY,
     KIND_NEW_ORDER,
-    KIND_OF_THE_BOOK_MAX,
     KIND_PHASE,
     KIND_SESSION_PEER,
     KIND_TIMER,
+    NO_INDEX,
+    PHASE_CLOSED,
     PKT_CLOCK_FILE,
     PKT_CLOCK_MASK,
     PKT_CLOCK_MONOTONIC,
     PKT_CLOCK_REALTIME,
 )
-from native.limits import OUTBOX_SLOTS_A_STEP_MAX, OUTBOX_SLOTS_MAX
+from native.limits import EVENTS_MAX, OUTBOX_SLOTS_A_STEP_MAX, OUTBOX_SLOTS_MAX
 from native.lowlevel import bytes_at
 from wire.net import udp4
 
-REPORT_TTL = 64
+PREFETCH_RECORDS = 6
 _UNREAD = np.int64(0)
 
 
@@ -89,23 +117,60 @@ def take_frame(exchange, port, packet_descriptor, now_ns, receive_offset_ns):
     drop = udp4.parse(frame, flags, exchange.udp_fields)
     if drop == 0 and exchange.udp_fields[udp4.DESTINATION_PORT] != exchange.order_entry_port[0]:
         drop = counters.DROP_NOT_FOR_US
-    if drop == 0:
-        drop = receive.read_context(
-            tables,
-            frame,
-            exchange.udp_fields[udp4.PAYLOAD_AT],
-            exchange.udp_fields[udp4.PAYLOAD_BYTES],
-            exchange.context,
-        )
+    if drop != 0:
+        tables.counters[drop] += 1
+        return drop
+    at = exchange.udp_fields[udp4.PAYLOAD_AT]
+    size = exchange.udp_fields[udp4.PAYLOAD_BYTES]
+    return take_datagram(exchange, port, frame, at, size, np.int64(0), now_ns, receive_ns)
+
+
+@kernel
+def take_datagram(exchange, port, frame, at, size, connection, now_ns, receive_ns):
+    """A datagram's payload, `frame[at:at + size]`; `connection`: it came over that TCP connection instead (0: by UDP,
+    from `exchange.udp_fields`). Returns 0, or the DROP counter that it hit."""
+    tables = exchange.tables
+    template = receive.template_of(frame, at, size)
+    if ending.is_control(template):
+        return _take_control(exchange, port, frame, at, size, connection, now_ns, receive_ns)
+    if receive.is_handshake(template) and connection == 0 and has_gateway(exchange.rings):
+        if pass_on(exchange, frame, at, size, now_ns, receive_ns) == 0:
+            tables.counters[counters.DROP_HANDSHAKE] += 1
+            return counters.DROP_HANDSHAKE
+        tables.counters[counters.DATAGRAMS_IN] += 1
+        tables.counters[counters.HANDSHAKES_IN] += 1
+        return 0
+    drop = receive.read_context(tables, frame, at, size, connection, exchange.context)
     if drop != 0:
         tables.counters[drop] += 1
         return drop
     tables.counters[counters.DATAGRAMS_IN] += 1
-    return take_messages(exchange, port, frame, now_ns, receive_ns)
+    exchange.watch.heard_ns[exchange.context[receive.SESSION]] = now_ns
+    return take_messages(exchange, port, frame, at + size, connection, now_ns, receive_ns)
 
 
 @kernel
-def take_messages(exchange, port, frame, now_ns, receive_ns):
+def _take_control(exchange, port, frame, at, size, connection, now_ns, receive_ns):
+    """A message of the FIXP session layer, alone in its datagram."""
+    tables = exchange.tables
+    if not has_room(exchange, 0):
+        tables.counters[counters.DROP_JOURNAL_FULL] += 1
+        return counters.DROP_JOURNAL_FULL
+    index = journal.next_index(exchange.journal)
+    kind = ending.read_control(tables, exchange.journal, index, frame, at, size, connection, receive_ns)
+    if kind < 0:
+        tables.counters[-kind] += 1
+        if connection == 0 and ending.asks_too_late(tables, frame, at, -kind):
+            session_messages.retransmit_reject_back(tables, exchange.outbox, frame, at, exchange.udp_fields, REPORT_TTL)
+        return -kind
+    tables.counters[counters.DATAGRAMS_IN] += 1
+    exchange.watch.heard_ns[np.int64(exchange.journal.session_inputs[index]["session"])] = now_ns
+    decide(exchange, port, journal.commit(tables, exchange.journal, kind, now_ns))
+    return 0
+
+
+@kernel
+def take_messages(exchange, port, frame, end, connection, now_ns, receive_ns):
     """Sequence and decide every message behind the Context, by the rules of FIXP's idempotent flow.
 
     A message that cannot be read keeps its number: the next one that can is then beyond a gap, and NotApplied tells
@@ -116,14 +181,13 @@ def take_messages(exchange, port, frame, now_ns, receive_ns):
     session = exchange.context[receive.SESSION]
     number = exchange.context[receive.FIRST_NUMBER]
     at = exchange.context[receive.MESSAGES_AT]
-    end = exchange.udp_fields[udp4.PAYLOAD_AT] + exchange.udp_fields[udp4.PAYLOAD_BYTES]
     if at == end:
         tables.counters[counters.HEARTBEATS_IN] += 1
         if number > tables.sessions[session]["expected_seq"]:
-            if not _has_room(exchange, 0):
+            if not has_room(exchange, 0):
                 tables.counters[counters.DROP_JOURNAL_FULL] += 1
                 return counters.DROP_JOURNAL_FULL
-            _bind_if_moved(exchange, port, session, now_ns)
+            _bind_if_moved(exchange, port, session, connection, now_ns)
             inputs.fill_context(exchange.journal, session, number, receive_ns)
             decide(exchange, port, journal.commit(tables, exchange.journal, KIND_CONTEXT, now_ns))
         return 0
@@ -134,13 +198,15 @@ def take_messages(exchange, port, frame, now_ns, receive_ns):
         if after < 0:
             tables.counters[-after] += 1
             return -after
-        if number < tables.sessions[session]["expected_seq"]:
+        if not receive.is_open(tables, session, connection):
+            tables.counters[counters.DROP_SESSION_ENDED] += 1
+        elif number < tables.sessions[session]["expected_seq"]:
             tables.counters[counters.DROP_DUPLICATE] += 1
-        elif not _has_room(exchange, 0):
+        elif not has_room(exchange, 0):
             tables.counters[counters.DROP_JOURNAL_FULL] += 1
             return counters.DROP_JOURNAL_FULL
         else:
-            _bind_if_moved(exchange, port, session, now_ns)
+            _bind_if_moved(exchange, port, session, connection, now_ns)
             index = journal.next_index(exchange.journal)
             if kind == _UNREAD:
                 kind = _read_ahead(exchange, frame, at, index, session)
@@ -176,7 +242,7 @@ def _read_ahead(exchange, frame, at, index, session):
 
 
 @kernel
-def _has_room(exchange, instruments):
+def has_room(exchange, instruments):
     """Whether an input (and the SESSION_PEER that may go before it) can be written down and published whole, with the
     phase and the auction of so many `instruments`."""
     open_orders = np.int64(exchange.book.state[0]["open_orders"])
@@ -187,9 +253,10 @@ def _has_room(exchange, instruments):
 
 
 @kernel
-def _bind_if_moved(exchange, port, session, now_ns):
-    """Replies go to where the session's newest message came from; a change is an input like any other."""
-    if not peer.moved(exchange.tables, session, exchange.udp_fields):
+def _bind_if_moved(exchange, port, session, connection, now_ns):
+    """Replies go to where the session's newest message came from; a change is an input like any other. A TCP
+    connection is where it is."""
+    if connection != 0 or not peer.moved(exchange.tables, session, exchange.udp_fields):
         return 0
     index = journal.next_index(exchange.journal)
     peer.fill(exchange.journal, index, session, exchange.udp_fields)
@@ -197,40 +264,10 @@ def _bind_if_moved(exchange, port, session, now_ns):
 
 
 @kernel
-def set_phase(exchange, port, instrument, phase, now_ns):
-    """Sequence and carry out a change of an instrument's phase (PHASE_*). Returns 0, or the DROP counter."""
-    if not _has_room(exchange, 1):
-        exchange.tables.counters[counters.DROP_JOURNAL_FULL] += 1
-        return counters.DROP_JOURNAL_FULL
-    inputs.fill_phase(exchange.journal, instrument, phase, now_ns)
-    decide(exchange, port, journal.commit(exchange.tables, exchange.journal, KIND_PHASE, now_ns))
-    return 0
-
-
-@kernel
-def next_due_ns(exchange):
-    """When the book wants the next timer input; NEVER_NS: not at all."""
-    return np.int64(exchange.book.state[0]["next_due_ns"])
-
-
-@kernel
-def tick(exchange, port, now_ns):
-    """Sequence a timer input and carry out what is due: a turn of its own. Returns 0, or the DROP counter."""
-    begin_turn(exchange, now_ns)
-    if not _has_room(exchange, exchange.tables.instruments.size):
-        exchange.tables.counters[counters.DROP_JOURNAL_FULL] += 1
-        return counters.DROP_JOURNAL_FULL
-    inputs.fill_timer(exchange.journal, now_ns)
-    decide(exchange, port, journal.commit(exchange.tables, exchange.journal, KIND_TIMER, now_ns))
-    drain(exchange, port)
-    return 0
-
-
-@kernel
 def decide(exchange, port, index):
     """What the sequenced input `exchange.journal.records[index]` does: to state, to its sender, to the market.
 
-    No clock, no randomness, nothing but the record and the state. Returns 0.
+    No clock, no randomness, nothing but the record and the state. Returns 0, or why an operator's command is refused.
     """
     tables = exchange.tables
     outbox = exchange.outbox
@@ -242,12 +279,31 @@ def decide(exchange, port, index):
     if kind == KIND_SESSION_PEER:
         peer.bind(tables, exchange.journal.peers, index)
         return 0
+    if kind == KIND_DAY_END:
+        return end_day(exchange)
     packet.begin_transaction(exchange.feed)
     if kind in (KIND_PHASE, KIND_TIMER):
         if kind == KIND_TIMER:
             tables.counters[counters.TIMERS] += 1
-        match(exchange, port, index)
+        match(exchange, port, exchange.journal.records, index)
+        if kind == KIND_TIMER:
+            _cancel_for_the_gone(exchange, port, index)
         return packet.end_transaction(outbox, exchange.feed)
+    if kind == KIND_NEW_DAY:
+        requests.begin_day(tables)
+        begin_day(exchange.accounts)
+        take_firm_numbers(tables, exchange.reports)
+        _publish_open_orders(exchange, port, index)
+        return packet.end_transaction(outbox, exchange.feed)
+    if is_session_input(kind):
+        gone = decide_session(exchange, index, kind)
+        if gone != FREE:
+            _cancel_of_gone(exchange, port, index, gone)
+        return packet.end_transaction(outbox, exchange.feed)
+    if kind == KIND_ADMIN:
+        refusal = _obey(exchange, port, index)
+        packet.end_transaction(outbox, exchange.feed)
+        return refusal
 
     session = np.int64(record["session"])
     number = np.int64(record["session_seq"])
@@ -260,43 +316,161 @@ def decide(exchange, port, index):
         refusals.not_applied(tables, outbox, session, first_lost, lost)
     if kind == KIND_NEW_ORDER:
         tables.counters[counters.NEW_ORDERS] += 1
-    if kind <= KIND_OF_THE_BOOK_MAX:
-        reason = check(tables, record)
+    if kind != KIND_CONTEXT:
+        verdict = judge_request(exchange, index, kind)
+        if verdict != GOES_ON:
+            if verdict == IS_LOGGED_OUT_AND_GONE:
+                _cancel_of_gone(exchange, port, index, session)
+            return packet.end_transaction(outbox, exchange.feed)
+        reason = np.int64(check_account(exchange, index))
         if reason != 0:
-            refusals.reject(tables, outbox, record, reason, np.int64(0))
+            refusals.reject(tables, outbox, record, reason, np.int64(exchange.accounts.state[0]["limit_value"]))
         else:
-            match(exchange, port, index)
+            match(exchange, port, exchange.journal.records, index)
     return packet.end_transaction(outbox, exchange.feed)
 
 
 @kernel
-def match(exchange, port, index):
-    """Book, reports, market data; again while the book has more to do or to say than fits into one step."""
-    records = exchange.journal.records
+def _obey(exchange, port, index):
+    """An operator's command; a kill cancels the orders of its session, or of its accounts, one after the other. Returns
+    0, or why it is refused."""
+    refusal = carry_out_command(exchange, index)
+    command = exchange.journal.admins[index]
+    if refusal != 0 or np.int64(command["action"]) not in (ADMIN_KILL, ADMIN_RESET):
+        return refusal
+    session = np.int64(command["session"])
+    nobody = np.int64(NO_INDEX)
+    if session != NO_INDEX:
+        if np.int64(command["action"]) == ADMIN_RESET:
+            return np.int64(requests.block(exchange.tables, session, 0))
+        return np.int64(kill_session(exchange, port, index, session))
+    for account in range(np.int64(exchange.accounts.state[0]["accounts"])):
+        if is_killed_by(exchange.accounts, command, account):
+            number = np.int64(exchange.accounts.accounts[account]["account_id"])
+            reason = np.int64(codes.RESTATEMENT_KILLED)
+            cancel_orders(exchange, port, index, nobody, number, nobody, reason, np.int64(0))
+    return np.int64(0)
+
+
+@kernel
+def _cancel_for_the_gone(exchange, port, index):
+    """The orders of every session that has been gone for its window, by the time of the record `index`."""
+    now_ns = np.int64(exchange.journal.records[index]["time_ns"])
+    session = ending.take_due(exchange.tables, now_ns)
+    while session != FREE:
+        _cancel_of_gone(exchange, port, index, session)
+        session = ending.take_due(exchange.tables, now_ns)
+    return 0
+
+
+@kernel
+def _cancel_of_gone(exchange, port, index, session):
+    reason = np.int64(exchange.tables.sessions[session]["cancel_reason"])
+    nobody = np.int64(NO_INDEX)
+    return cancel_orders(exchange, port, index, np.int64(session), nobody, nobody, reason, COMMAND_SPARES_STAYING)
+
+
+@kernel
+def kill_session(exchange, port, index, session):
+    """The kill switch of a session, because of the record `index`: its orders go, all of them, and it enters nothing
+    until it is reset. Inside a transaction of the feed. Returns 0."""
+    requests.block(exchange.tables, session, 1)
+    nobody = np.int64(NO_INDEX)
+    reason = np.int64(codes.RESTATEMENT_KILLED)
+    return cancel_orders(exchange, port, index, session, nobody, nobody, reason, np.int64(0))
+
+
+@kernel
+def cancel_orders(exchange, port, index, session, account, instrument, reason, flags):
+    """Cancel the open orders of `session`, `account` and `instrument` (NO_INDEX: of any) on the venue's own account,
+    with `reason` (RESTATEMENT_*), because of the record `index`; `flags`: COMMAND_SPARES_STAYING or 0. Inside a
+    transaction of the feed. Returns 0."""
+    cause = exchange.journal.records[index]
+    command = exchange.own_commands[0]
+    command["kind"] = KIND_MASS_CANCEL
+    command["sequence"] = np.int64(cause["sequence"])
+    command["time_ns"] = np.int64(cause["time_ns"])
+    command["session"] = 0 if session == NO_INDEX else session
+    command["account"] = account
+    command["instrument"] = instrument
+    command["min_qty_lots"] = reason
+    flags |= COMMAND_BY_VENUE | COMMAND_PRICE_MISSING | COMMAND_STOP_PRICE_MISSING
+    command["flags"] = flags | (COMMAND_ANY_SESSION if session == NO_INDEX else 0)
+    _make_room(exchange, port)
+    return match(exchange, port, exchange.own_commands, np.int64(0))
+
+
+@kernel
+def end_day(exchange):
+    """The day is over where every instrument is closed. Returns 0 or ERROR_NOT_CLOSED."""
+    markets = exchange.book.instruments
+    for instrument in range(markets.size):
+        if np.int64(markets[instrument]["phase"]) != PHASE_CLOSED:
+            return np.int64(ERROR_NOT_CLOSED)
+    exchange.tables.clock[DAY_IS_OVER] = 1
+    return np.int64(0)
+
+
+@kernel
+def match(exchange, port, records, index):
+    """Book, reports, market data of the request `records[index]`; again while the book has more to do or to say than
+    fits into one step."""
     count = apply(exchange.book, records, index, exchange.events, 0)
     assert count >= 0
-    while True:
-        if count > 0:
-            _tell(exchange, index, count)
-        if not is_pending(exchange.book):
-            break
-        _make_room(exchange, port)
-        count = resume(exchange.book, exchange.events, 0)
-        assert count >= 0
+    if count > 0:
+        tell(exchange, records, index, count)
+    if is_pending(exchange.book):
+        go_on(exchange, port, records, index)
     exchange.tables.counters[counters.OPEN_ORDERS] = np.int64(exchange.book.state[0]["open_orders"])
     return 0
 
 
 @kernel
-def _tell(exchange, index, count):
-    """Reports and market data of `exchange.events[:count]`, caused by the input `index`."""
+def go_on(exchange, port, records, index):
+    """The rest of what the request `records[index]` does: more than fits into one step."""
+    while is_pending(exchange.book):
+        _make_room(exchange, port)
+        count = resume(exchange.book, exchange.events, 0)
+        assert count >= 0
+        if count > 0:
+            tell(exchange, records, index, count)
+    return 0
+
+
+@kernel
+def tell(exchange, records, index, count):
+    """Reports and market data of `exchange.events[:count]`, caused by the input `records[index]`."""
     tables = exchange.tables
-    records = exchange.journal.records
+    if np.int64(exchange.accounts.state[0]["is_enabled"]):
+        take_events(exchange.accounts, exchange.events, count)
     for at in range(count):
-        reports.report(tables, exchange.outbox, records, index, exchange.events, at, count)
+        reports.report(tables, exchange.outbox, exchange.accounts.told, records, index, exchange.events, at, count)
     return level3.publish(
         tables, exchange.outbox, exchange.feed, exchange.book.instruments, records, index, exchange.events, count
     )
+
+
+@kernel
+def _publish_open_orders(exchange, port, index):
+    """What every open order displays, to subscribers whose books of this day are empty. Returns how many do."""
+    book = exchange.book
+    events = exchange.events
+    records = exchange.journal.records
+    found = np.int64(0)
+    count = np.int64(0)
+    for slot in range(book.orders.size):
+        if np.int64(book.orders[slot]["leaves_lots"]) == 0 or displayed_lots(book, slot) == 0:
+            continue
+        found += 1
+        count = tell_as_it_is(book, slot, events, count, np.int64(EVENT_RESTED), np.int64(0), np.int64(0))
+        if count == EVENTS_MAX:
+            level3.publish(
+                exchange.tables, exchange.outbox, exchange.feed, book.instruments, records, index, events, count
+            )
+            _make_room(exchange, port)
+            count = np.int64(0)
+    level3.publish(exchange.tables, exchange.outbox, exchange.feed, book.instruments, records, index, events, count)
+    return found
 
 
 @kernel
@@ -315,8 +489,13 @@ def replay_record(exchange, port, index):
 
 @kernel
 def replay_records(exchange, port, start, stop):
-    """Decide the records [start, stop) of a journal again. Returns how many."""
+    """Decide the records [start, stop) of a journal again; what the book looks up for each is fetched a few ahead.
+    Returns how many."""
+    records = exchange.journal.records
     for index in range(start, stop):
+        ahead = index + PREFETCH_RECORDS
+        if ahead < stop and np.int64(records[ahead]["kind"]) < KIND_PHASE:
+            prefetch_request(exchange.book, records, ahead)
         replay_record(exchange, port, index)
     return stop - start
 
@@ -329,16 +508,8 @@ def drain(exchange, port):
 
 @kernel
 def _close_and_send(exchange, port, kept_slot):
-    outbox = exchange.outbox
-    now_ns = exchange.tables.clock[NOW_NS]
-    for slot in range(outbox.scalars[OUTBOX_USED]):
-        if slot == kept_slot or outbox.frame_bytes[slot] != 0:
-            continue
-        if outbox.owner[slot] == OWNER_FEED:
-            multicast.close_packet(exchange.tables, outbox, exchange.feed, exchange.route, slot, now_ns)
-        else:
-            datagram.close_datagram(exchange.tables, outbox, slot, REPORT_TTL)
-    return send(exchange, port, now_ns)
+    close_slots(exchange, kept_slot)
+    return send(exchange, port, exchange.tables.clock[NOW_NS])
 
 
 @kernel

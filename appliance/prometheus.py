@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from appliance.distributor_counters import DISTRIBUTOR_COUNTERS, LEVEL_NAMES
 from appliance.histogram import HEADER_SLOTS, SLOT_COUNT, SLOT_SUM_NS, Histogram, bucket_of
-from appliance.observe import LEVELS, PORT_GAUGES, Snapshot
+from appliance.observe import LEVELS, LOG_FIGURES, LOG_TOTALS, PORT_GAUGES, Snapshot
 from native.counters import COUNTERS
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -20,7 +21,8 @@ BOUNDS_NS: Final = tuple((1 << power) - 1 for power in range(6, 31))
 
 def text(name: str, now: Snapshot) -> str:
     """All metrics of the instance `name`."""
-    return "\n".join([*_counters(name, now), *_port(name, now), *_latencies(name, now)]) + "\n"
+    parts = (_counters, _port, _log, _distributor, _latencies)
+    return "\n".join(line for part in parts for line in part(name, now)) + "\n"
 
 
 def _label(text_: str) -> str:
@@ -61,10 +63,37 @@ def _port(name: str, now: Snapshot) -> Iterator[str]:
         metric = f"pitwire_port_{stat}" if gauge else f"pitwire_port_{stat}_total"
         yield from _head(metric, "gauge" if gauge else "counter", f"The port's {stat} (native/layout.py: PORT_STATS).")
         yield f"{metric}{{{instance}}} {value}"
+    if now.gateway:
+        yield from _head("pitwire_gateway_total", "counter", "What the gateway counts (docs/GATEWAY.md), by name.")
+    for stat, value in sorted(now.gateway.items()):
+        yield f'pitwire_gateway_total{{{instance},what="{_label(stat)}"}} {value}'
     if now.turns_by_frames:
         metric = "pitwire_full_turns_total"
         yield from _head(metric, "counter", "Turns that took as many frames as a turn may: more were waiting.")
         yield f"{metric}{{{instance}}} {now.full_turns}"
+
+
+def _log(name: str, now: Snapshot) -> Iterator[str]:
+    instance = f'venue="{_label(name)}"'
+    for figure, value in now.log.items():
+        if figure == "sync_ns_max":
+            metric, kind, shown = "pitwire_log_sync_seconds_max", "gauge", f"{value / 1e9:.9f}"
+        elif figure in LOG_TOTALS:
+            metric, kind, shown = f"pitwire_log_{figure}_total", "counter", str(value)
+        else:
+            metric, kind, shown = f"pitwire_log_{figure}", "gauge", str(value)
+        yield from _head(metric, kind, LOG_FIGURES[figure])
+        yield f"{metric}{{{instance}}} {shown}"
+
+
+def _distributor(name: str, now: Snapshot) -> Iterator[str]:
+    instance = f'venue="{_label(name)}"'
+    for counter in DISTRIBUTOR_COUNTERS:
+        if counter.name in now.distributor:
+            gauge = counter.name in LEVEL_NAMES
+            metric = f"pitwire_distributor_{counter.name}{'' if gauge else '_total'}"
+            yield from _head(metric, "gauge" if gauge else "counter", counter.sentence)
+            yield f"{metric}{{{instance}}} {now.distributor[counter.name]}"
 
 
 def _latencies(name: str, now: Snapshot) -> Iterator[str]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from appliance.config import Config
-from appliance.exchange import Exchange, allocate, venue_identity, whole_state_hash
+from appliance.exchange import Exchange, allocate, venue_identity, whole_state_hash, with_epoch_of_log
 from appliance.journal.records import JournalError
 from appliance.journal.whole import load_log
 from appliance.loop import PHASE_BY_SCHEDULE, RUN_END_OF_INPUT, RUN_TURNS_DONE, LoopState, allocate_loop, run
@@ -133,7 +133,7 @@ def replay_capture(
         _drive(exchange, loop, port, limit_packets, pace, progress)
     if keep is not None:
         keep.append(exchange)
-    return _result(str(path), exchange, time.perf_counter() - started)
+    return result_of(str(path), exchange, time.perf_counter() - started)
 
 
 class _closing:
@@ -205,20 +205,21 @@ class _Pacer:
             time.sleep(delay)
 
 
-def load_journal(path: Path, config: Config, to_sequence: int | None = None) -> np.ndarray:
+def load_journal(path: Path, config: Config, to_sequence: int | None = None) -> tuple[Config, np.ndarray]:
     """The records of the journal at `path` (SEQUENCED[n], a copy), every one verified: a folder of shared memory or of
-    a disk, one segment of it, or an archived one.
+    a disk, one segment of it, or an archived one; and `config` with the journal's epoch, where it leaves that open.
 
     Raises ReplayError for another format, another schema or configuration, or damage.
     """
     try:
         archive = Path(config.journal.archive) if config.journal.archive and path.is_dir() else None
+        config = with_epoch_of_log(config, path)
         log, records = load_log(path, archive_folder=archive, expected=venue_identity(config), to_sequence=to_sequence)
     except JournalError as error:
         raise ReplayError(str(error)) from None
     if log.first_sequence != 1:
         raise ReplayError(f"{path}: begins with record {log.first_sequence}; a replay needs the log from record 1 on.")
-    return records
+    return config, records
 
 
 def replay_journal(
@@ -231,9 +232,9 @@ def replay_journal(
     keep: list[Exchange] | None = None,
 ) -> ReplayResult:
     """Decide the records of the journal at `path` again. See `replay_capture`."""
-    records = load_journal(path, config, limit_records)
+    config, records = load_journal(path, config, limit_records)
     stop = records.size if limit_records is None else min(records.size, limit_records)
-    exchange = allocate(_sized_for(config, records.nbytes), records=records, local_mac=LOCAL_MAC)
+    exchange = allocate(sized_for_bytes(config, records.nbytes), records=records, local_mac=LOCAL_MAC)
     try:
         port = open_port(PortConfig(kind="pcap", out_path=str(out) if out else ""))
     except PortError as error:
@@ -248,18 +249,19 @@ def replay_journal(
         drain(exchange, port.handle)
     if keep is not None:
         keep.append(exchange)
-    return _result(str(path), exchange, time.perf_counter() - started)
+    return result_of(str(path), exchange, time.perf_counter() - started)
 
 
 def sized_for(config: Config, path: Path) -> Config:
     """`config` with journal and feed store large enough for the capture; their pages are taken only when written."""
     try:
-        return _sized_for(config, path.stat().st_size)
+        return sized_for_bytes(config, path.stat().st_size)
     except OSError as error:
         raise ReplayError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def _sized_for(config: Config, size_bytes: int) -> Config:
+def sized_for_bytes(config: Config, size_bytes: int) -> Config:
+    """`config` with journal and feed store large enough for so many bytes of input."""
     messages = size_bytes // MESSAGE_BYTES_MIN
     # a timer between two messages is the most that time adds, but for schedules over days
     records = 2 * messages + 2 * len(config.instruments) + 2 * len(config.sessions) + 1024
@@ -282,7 +284,8 @@ def drops(values: np.ndarray) -> dict[str, int]:
     }
 
 
-def _result(name: str, exchange: Exchange, seconds: float) -> ReplayResult:
+def result_of(name: str, exchange: Exchange, seconds: float) -> ReplayResult:
+    """What came of the run that `exchange` has behind it."""
     values = exchange.tables.counters
 
     def value(index: int) -> int:

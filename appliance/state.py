@@ -9,10 +9,19 @@ from __future__ import annotations
 import numpy as np
 
 from appliance.config import Config
+from appliance.config_accounts import session_firms
 from native.arrays import Arrays
 from native.jit import kernel
-from native.layout import INSTRUMENT, SESSION
+from native.layout import INSTRUMENT, NEVER_NS
 from native.limits import FRAME_BYTES_MAX, OUTBOX_SLOTS_MAX
+from native.session_layout import (
+    SESSION,
+    SESSION_ESTABLISHED,
+    SESSION_FREE,
+    SESSION_NAME,
+    SESSION_TRAIT_INCREASING,
+    SESSION_TRAIT_KEYED,
+)
 
 FREE = -1
 
@@ -28,7 +37,35 @@ TURN = 1
 LAST_SEQUENCED_NS = 2
 TRADING_SESSION_DATE = 3
 """Days since 1970-01-01; 0 until the first input."""
-CLOCK_COUNT = 4
+DAY_IS_OVER = 4
+"""1 after KIND_DAY_END."""
+CLOCK_COUNT = 5
+
+# indexes of `Tables.session_scalars`
+NAMES_USED = 0
+SESSION_DUE_NS = 1
+"""The earliest of the sessions' times at which something is due, or NEVER_NS."""
+SESSION_SCALARS_COUNT = 2
+
+KEY_ID_BYTES = 20
+
+# indexes of `Tables.throttle_rules`
+THROTTLE_PART_NS = 0
+"""A part of the window; 0: nothing is throttled."""
+THROTTLE_MESSAGES_REJECT = 1
+THROTTLE_MESSAGES_LOGOUT = 2
+THROTTLE_CANCELS_REJECT = 3
+THROTTLE_CANCELS_LOGOUT = 4
+THROTTLE_RULES_COUNT = 5
+
+THROTTLE_PARTS = 8
+"""A window moves by parts."""
+# indexes of a session's words in `Tables.throttles`
+THROTTLE_NEWEST = 0
+"""Number of the newest part: time // THROTTLE_PART_NS."""
+THROTTLE_MESSAGES = 1
+THROTTLE_CANCELS = THROTTLE_MESSAGES + THROTTLE_PARTS
+THROTTLE_WORDS = 24
 
 
 class Tables(Arrays):
@@ -40,8 +77,20 @@ class Tables(Arrays):
     """int64[native.counters.COUNTERS_COUNT], in shared memory"""
     sessions: np.ndarray
     """SESSION[n]"""
+    names: np.ndarray
+    """SESSION_NAME[n]: every UUID that was ever used"""
     session_slots: np.ndarray
-    """int64[power of two]: index into sessions by hashed UUID, FREE where empty"""
+    """int64[power of two]: index into names by hashed UUID, FREE where empty"""
+    session_scalars: np.ndarray
+    """int64[SESSION_SCALARS_COUNT]"""
+    key_ids: np.ndarray
+    """uint8[n * KEY_ID_BYTES]: the key of each session, filled up with zeros; as it stands in FIXP Credentials"""
+    firm_numbers: np.ndarray
+    """int64[sessions]: the next number of each firm's drop copy, by the index of the firm"""
+    throttle_rules: np.ndarray
+    """int64[THROTTLE_RULES_COUNT]: requests in a window; 0: no limit"""
+    throttles: np.ndarray
+    """int64[sessions * THROTTLE_WORDS]: requests of each session in the parts of the window"""
     instruments: np.ndarray
     """INSTRUMENT[n]"""
     security_slots: np.ndarray
@@ -74,9 +123,17 @@ class Outbox(Arrays):
 OUTBOX_USED = 0
 FEED_SLOT = 1
 """The open slot of the feed, FREE where none."""
-OUTBOX_SCALARS_COUNT = 2
+QUIET = 2
+"""1: messages are numbered and counted, and nothing is encoded. For replays of which only the state is wanted."""
+OUTBOX_SCALARS_COUNT = 3
 
 OWNER_FEED = -2
+OWNER_NONE = -3
+"""The datagram is finished, or has left another way: nothing closes it again."""
+OWNER_CONNECTION = -4
+"""An answer that goes over a TCP connection: `first_number` is its number."""
+LAST_OF_CONNECTION = -1
+"""As the `message_count` of such an answer: the connection is closed behind it."""
 
 PRICE_TICKS_HIGHEST = (1 << 63) - 1
 PRICE_TICKS_LOWEST = -(1 << 63)
@@ -84,16 +141,15 @@ PRICE_TICKS_LOWEST = -(1 << 63)
 
 def allocate_tables(config: Config, counters: np.ndarray) -> Tables:
     """Tables for `config`; `counters` is the int64 array that the world may read."""
-    sessions = np.zeros(len(config.sessions), SESSION)
-    session_slots = np.full(_slots_for(len(config.sessions)), FREE, np.int64)
-    for index, entry in enumerate(config.sessions):
-        low, high = (int(word) for word in np.frombuffer(entry.uuid_bytes, "<i8"))
-        sessions[index]["uuid_low"] = low
-        sessions[index]["uuid_high"] = high
-        sessions[index]["expected_seq"] = 1
-        sessions[index]["next_out_seq"] = 1
-        sessions[index]["account"] = entry.account
-        _insert(session_slots, int(hash_uuid(np.int64(low), np.int64(high))), index)
+    sessions, names, key_ids = _session_tables(config)
+    session_slots = np.full(_slots_for(names.size), FREE, np.int64)
+    provisioned = [index for index, entry in enumerate(config.sessions) if not entry.key_id]
+    for name, index in enumerate(provisioned):
+        names[name]["uuid_low"] = sessions[index]["uuid_low"]
+        names[name]["uuid_high"] = sessions[index]["uuid_high"]
+        names[name]["session"] = index
+        _insert(session_slots, int(hash_uuid(sessions[index]["uuid_low"], sessions[index]["uuid_high"])), name)
+    session_scalars = np.array([len(provisioned), NEVER_NS], np.int64)
     instruments = np.zeros(len(config.instruments), INSTRUMENT)
     security_slots = np.full(_slots_for(len(config.instruments)), FREE, np.int64)
     for index, item in enumerate(config.instruments):
@@ -101,9 +157,55 @@ def allocate_tables(config: Config, counters: np.ndarray) -> Tables:
         row["tick_nanos"] = item.tick_nanos
         row["security_id"] = item.security_id
         _insert(security_slots, int(hash_security(np.int64(item.security_id))), index)
+    throttle = config.throttle
+    throttle_rules = np.zeros(THROTTLE_RULES_COUNT, np.int64)
+    if throttle.is_on:
+        throttle_rules[THROTTLE_PART_NS] = throttle.window_ms * 1_000_000 // THROTTLE_PARTS
+    throttle_rules[THROTTLE_MESSAGES_REJECT] = throttle.messages_reject
+    throttle_rules[THROTTLE_MESSAGES_LOGOUT] = throttle.messages_logout
+    throttle_rules[THROTTLE_CANCELS_REJECT] = throttle.cancels_reject
+    throttle_rules[THROTTLE_CANCELS_LOGOUT] = throttle.cancels_logout
     clock = np.zeros(CLOCK_COUNT, np.int64)
     clock[TRADING_SESSION_DATE] = config.trading_session_date
-    return Tables(clock, counters, sessions, session_slots, instruments, security_slots)
+    return Tables(
+        clock,
+        counters,
+        sessions,
+        names,
+        session_slots,
+        session_scalars,
+        key_ids,
+        np.ones(sessions.size, np.int64),
+        throttle_rules,
+        np.zeros(sessions.size * THROTTLE_WORDS, np.int64),
+        instruments,
+        security_slots,
+    )
+
+
+def _session_tables(config: Config) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows of sessions at the start of the day, room for their names, and their keys."""
+    sessions = np.zeros(len(config.sessions), SESSION)
+    key_ids = np.zeros(len(config.sessions) * KEY_ID_BYTES, np.uint8)
+    sessions["expected_seq"] = sessions["next_out_seq"] = 1
+    sessions["cancel_due_ns"] = NEVER_NS
+    firms = session_firms(config)
+    sessions["state"] = SESSION_FREE
+    for index, entry in enumerate(config.sessions):
+        row = sessions[index]
+        row["account"] = entry.account
+        row["firm"] = firms[index]
+        row["traits"] = SESSION_TRAIT_INCREASING if entry.ids_increase else 0
+        if entry.key_id:
+            row["traits"] |= SESSION_TRAIT_KEYED
+            key_id = np.frombuffer(entry.key_id.encode("ascii"), np.uint8)
+            key_ids[index * KEY_ID_BYTES : index * KEY_ID_BYTES + key_id.size] = key_id
+        else:
+            row["state"] = SESSION_ESTABLISHED
+            row["uuid_low"], row["uuid_high"] = (int(word) for word in np.frombuffer(entry.uuid_bytes, "<i8"))
+    is_keyed = any(entry.key_id for entry in config.sessions)
+    names_max = len(config.sessions) + (config.order_entry.negotiations_max if is_keyed else 0)
+    return sessions, np.zeros(names_max, SESSION_NAME), key_ids
 
 
 def allocate_outbox(sessions_count: int) -> Outbox:
@@ -154,19 +256,52 @@ def hash_security(security_id):
 
 
 @kernel
-def find_session(tables, low, high):
-    """Index of the session with this UUID, or FREE."""
+def find_name(tables, low, high):
+    """Index of this UUID in `names`, or FREE: it was never used."""
     slots = tables.session_slots
     mask = slots.size - 1
     at = hash_uuid(low, high) & mask
     for _ in range(slots.size):  # at most half full: an empty slot ends the search
         index = slots[at]
         if index == FREE:
-            return FREE
-        if tables.sessions[index]["uuid_low"] == low and tables.sessions[index]["uuid_high"] == high:
+            return np.int64(FREE)
+        if tables.names[index]["uuid_low"] == low and tables.names[index]["uuid_high"] == high:
             return index
         at = (at + 1) & mask
-    return FREE
+    return np.int64(FREE)
+
+
+@kernel
+def find_session(tables, low, high):
+    """Index of the session that has this UUID now, or FREE."""
+    name = find_name(tables, low, high)
+    if name == FREE:
+        return np.int64(FREE)
+    index = np.int64(tables.names[name]["session"])
+    if np.int64(tables.names[name]["generation"]) != np.int64(tables.sessions[index]["generation"]):
+        return np.int64(FREE)
+    return index
+
+
+@kernel
+def add_name(tables, low, high, session):
+    """Note that the row `session` has this UUID from now on, which was never used. False: there is no room."""
+    name = tables.session_scalars[NAMES_USED]
+    if name >= tables.names.size:
+        return False
+    tables.session_scalars[NAMES_USED] = name + 1
+    row = tables.names[name]
+    row["uuid_low"] = low
+    row["uuid_high"] = high
+    row["session"] = session
+    row["generation"] = np.int64(tables.sessions[session]["generation"])
+    slots = tables.session_slots
+    mask = slots.size - 1
+    at = hash_uuid(low, high) & mask
+    while slots[at] != FREE:
+        at = (at + 1) & mask
+    slots[at] = name
+    return True
 
 
 @kernel

@@ -4,39 +4,64 @@ What is left of an earlier run under the same name decides what a start does:
 
 - memory: a log in shared memory that was not closed is that of a process that was killed. It is carried on.
 - disk: a log in `journal.directory` is carried on, closed or not; a new day begins in another folder.
+
+So is its epoch decided, where the configuration leaves it open: that of the log that is carried on, whose feed goes on
+with the next number; else one above all before it under this name, by the clock.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from appliance.config import Config
-from appliance.exchange import SharedFolder, venue_identity
+from appliance.exchange import SharedFolder, venue_identity, with_epoch_of_log
 from appliance.journal.control import open_control
 from appliance.journal.disk_writer import lock_folder
-from appliance.journal.event_store import EventStore
+from appliance.journal.event_store import RECORDS_A_PAGE, EventStore
 from appliance.journal.files import LocalFiles
+from appliance.journal.found import FoundLog
 from appliance.journal.keeper import Keeper
 from appliance.journal.records import CONTROL_NAME, Identity, JournalError
-from appliance.journal.scan import Log, scan
+from appliance.journal.scan import Log
+from native.layout import FEED_HEADER, FEED_MAGIC
 
 _WRITER_STOP_SECONDS_MAX = 10.0
 _LOCK_SECONDS_MAX = 10.0
 """The disk writer of a venue that was killed brings to disk what was committed, then it ends."""
+EPOCH_ZERO_S = 1_577_836_800
+"""2020-01-01 UTC: epochs by the clock are the seconds since then, so that they rise until 2088."""
+
+
+def epoch_left_in(feed_file: Path) -> int:
+    """The epoch of the feed store that an earlier run has left; 0: there is none."""
+    try:
+        with feed_file.open("rb") as file:
+            octets = file.read(FEED_HEADER.itemsize)
+    except OSError:
+        return 0
+    if len(octets) < FEED_HEADER.itemsize:
+        return 0
+    header = np.frombuffer(octets, FEED_HEADER)[0]
+    return int(header["epoch"]) if int(header["magic"]) == FEED_MAGIC else 0
 
 
 class VenueLog:
-    """The log, and the thread and processes around it. `open`, then `start`, then `stop`."""
+    """The log, and the thread and processes around it. `open`, `start_writer`, `start`, `stop`."""
 
     def __init__(self, config: Config, shared: SharedFolder) -> None:
-        self._config = config
+        self.config = config
+        """With the epoch of this run, once it is open."""
         self._shared = shared
         self._keeper: Keeper | None = None
         self._writer: subprocess.Popen[bytes] | None = None
@@ -46,34 +71,61 @@ class VenueLog:
         self.is_only_copy = False
         """Shared memory has a log of an earlier run that is nowhere else."""
         self.recovered_records = 0
-        """Records that an earlier run left; they are in `store` and are to be decided again."""
+        """Records that an earlier run left."""
+        self.decided_records = 0
+        """Records up to this one need not be decided again; those behind it lie in `store`."""
         self.last_crc32c = config.epoch
         self.torn = ""
         """What was cut off the end of the log on disk, in one sentence."""
 
     @property
     def _is_on_disk(self) -> bool:
-        return self._config.journal.mode == "disk"
+        return self.config.journal.mode == "disk"
 
     @property
     def path(self) -> Path:
         """Where the log can be read after the run."""
-        return Path(self._config.journal.directory) if self._is_on_disk else self._shared.path
+        return Path(self.config.journal.directory) if self._is_on_disk else self._shared.path
 
-    def open(self) -> None:
-        """Find the log or begin one, in the shared folder, which is ours. Raises JournalError."""
-        venue = venue_identity(self._config)
+    def open(self, decided_up_to: Callable[[FoundLog], int] = lambda _: 0) -> None:
+        """Find the log or begin one, in the shared folder, which is ours. `decided_up_to` says of the log that was
+        found how many of its records a snapshot contains: only those behind it are loaded. Raises JournalError."""
+        if self._archive_folder is not None:
+            _make(self._archive_folder)
+        last_epoch = epoch_left_in(self._shared.feed)
         if self._is_on_disk:
             self._shared.clear()
-            self._load_from_disk(venue)
+            _make(Path(self.config.journal.directory))
+            self._adopt_epoch(Path(self.config.journal.directory))
+            self._choose_epoch(last_epoch)
+            self._load_from_disk(venue_identity(self.config), decided_up_to)
         elif self._was_left_by_a_kill():
             self._shared.clear(but_the_journal=True)
-            log = self._scan(self._shared.path, venue)
+            self._adopt_epoch(self._shared.path)
+            with self._anew(f"move {self._shared.path} away"):
+                log = FoundLog(LocalFiles(), self._shared.path, self._archive_folder, venue_identity(self.config))
+                self.decided_records = decided_up_to(log)
+                log.read(self.decided_records + 1, lambda records: None)  # only verified: it lies where it is needed
             self.store = EventStore.attach(self._shared.path)
-            self._found(log)
+            self._found(log.end)
         else:
             self._shared.clear()
+            self._choose_epoch(last_epoch)
+            venue = venue_identity(self.config)
             self.store = self._new_store(venue)
+            self.decided_records = decided_up_to(FoundLog(LocalFiles(), self._shared.path, None, venue))
+
+    def _adopt_epoch(self, folder: Path) -> None:
+        """That of the log in `folder`, if there is one. Raises JournalError."""
+        self.config = with_epoch_of_log(self.config, folder)
+        self.last_crc32c = self.config.epoch
+
+    def _choose_epoch(self, last_epoch: int) -> None:
+        """Where nothing has said one: by the clock, and above `last_epoch`."""
+        if self.config.epoch == 0:
+            epoch = max(int(time.time()) - EPOCH_ZERO_S, last_epoch + 1)
+            self.config = self.config.model_copy(update={"epoch": epoch})
+        self.last_crc32c = self.config.epoch
 
     def _was_left_by_a_kill(self) -> bool:
         if not (self._shared.path / CONTROL_NAME).exists():
@@ -83,50 +135,58 @@ class VenueLog:
         self.is_only_copy = not control.row["closed"] and control.load("committed_records") > 0
         return self.is_only_copy
 
-    def _scan(self, folder: Path, venue: Identity) -> Log:
+    @contextlib.contextmanager
+    def _anew(self, how: str) -> Iterator[None]:
         try:
-            return scan(LocalFiles(), folder, archive_folder=self._archive_folder, expected=venue)
+            yield
         except JournalError as error:
-            raise JournalError(f"{error} To begin anew, move {folder} away.") from None
+            raise JournalError(f"{error} To begin anew, {how}.") from None
 
     @property
     def _archive_folder(self) -> Path | None:
-        return Path(self._config.journal.archive) if self._config.journal.archive else None
+        return Path(self.config.journal.archive) if self.config.journal.archive else None
 
-    def _new_store(self, identity: Identity) -> EventStore:
-        journal = self._config.journal
-        segment = min(journal.segment_records, -(-journal.records // 32) * 32)
+    @property
+    def _segment_records(self) -> int:
+        journal = self.config.journal
+        return min(journal.segment_records, -(-journal.records // RECORDS_A_PAGE) * RECORDS_A_PAGE)
+
+    def _new_store(self, identity: Identity, first_sequence: int = 1, chain_crc32c: int | None = None) -> EventStore:
+        segment = self._segment_records
         return EventStore.create(
-            self._shared.path, identity, segment_records=segment, records_max=-(-journal.records // segment) * segment
+            self._shared.path,
+            identity,
+            segment_records=segment,
+            records_max=-(-self.config.journal.records // segment) * segment,
+            first_sequence=first_sequence,
+            chain_crc32c=chain_crc32c,
         )
 
-    def _load_from_disk(self, venue: Identity) -> None:
-        """Verify the log on disk and put its records into shared memory."""
-        folder = Path(self._config.journal.directory)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise JournalError(f"{folder}: the log cannot be written there: {error.strerror}.") from None
+    def _load_from_disk(self, venue: Identity, decided_up_to: Callable[[FoundLog], int]) -> None:
+        """Verify the log on disk and put the records that are needed into shared memory, from the beginning of the
+        segment on that will have them."""
+        folder = Path(self.config.journal.directory)
         self._lock_file = lock_folder(folder, _LOCK_SECONDS_MAX)
-        made: list[EventStore] = []
+        with self._anew("name another journal.directory"):
+            log = FoundLog(LocalFiles(), folder, self._archive_folder, venue)
+            self.decided_records = decided_up_to(log)
+            first, chain = 1, None
+            if self.decided_records:
+                segment = self._segment_records
+                first = (self.decided_records - 1) // segment * segment + 1
+                chain = log.crc32c_of(first - 1) if first > 1 else None
+            if log.end.segments:
+                venue = replace(venue, instance_id=log.end.identity.instance_id)
+            store = self.store = self._new_store(venue, first, chain)
 
-        def take(records: np.ndarray) -> None:
-            if not made:
-                made.append(self._new_store(venue))
-            store = made[0]
-            start = int(records[0]["sequence"]) - 1
-            store.keep_ahead(2 + records.size // store.segment_records)
-            store.records[start : start + records.size] = records
-            store.control.store("committed_records", start + records.size)
+            def take(records: np.ndarray) -> None:
+                start = int(records[0]["sequence"]) - 1
+                store.keep_ahead(2 + records.size // store.segment_records)
+                store.records[start : start + records.size] = records
+                store.control.store("committed_records", start + records.size)
 
-        try:
-            log = scan(LocalFiles(), folder, archive_folder=self._archive_folder, expected=venue, take=take)
-        except JournalError as error:
-            raise JournalError(f"{error} To begin anew, name another journal.directory.") from None
-        self.store = made[0] if made else self._new_store(venue)
-        if log.segments:
-            self.store.control.row["instance_id"] = np.frombuffer(log.identity.instance_id, np.uint8)
-        self._found(log)
+            log.read(first, take)
+        self._found(log.end)
         self.store.control.store("durable_records", self.recovered_records)
 
     def _found(self, log: Log) -> None:
@@ -139,21 +199,23 @@ class VenueLog:
         """Begin to keep segments mapped, to write and to archive. Raises JournalError."""
         self._keeper = Keeper(self.store, self._removable)
         self._keeper.start()
-        if self._is_on_disk:
-            self._start_writer()
+        self._await_writer()
         if self._archive_folder is not None:
             self._start_archiver(self._archive_folder)
 
     def _removable(self) -> int:
         """Records that are safe elsewhere, but for the newest segments."""
-        if not self._is_on_disk and not self._config.journal.archive:
+        if not self._is_on_disk and not self.config.journal.archive:
             return 0
         safe = self.store.control.load("durable_records" if self._is_on_disk else "archived_records")
-        kept = self._config.journal.segments_kept * self.store.segment_records
+        kept = self.config.journal.segments_kept * self.store.segment_records
         return min(safe, self.store.committed_records - kept)
 
-    def _start_writer(self) -> None:
-        journal = self._config.journal
+    def start_writer(self) -> None:
+        """Have the disk writer come up, where there is one; `start` waits for it."""
+        if not self._is_on_disk:
+            return
+        journal = self.config.journal
         words = [sys.executable, "-m", "appliance.journal", "write"]
         words += ["--memory", str(self._shared.path), "--folder", journal.directory]
         words += ["--segment-mib", str(journal.disk_segment_mib), "--idle", journal.writer_idle]
@@ -164,6 +226,10 @@ class VenueLog:
         self._writer = subprocess.Popen(
             words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, pass_fds=(self._lock_file,)
         )
+
+    def _await_writer(self) -> None:
+        if self._writer is None:
+            return
         assert self._writer.stdout is not None
         line = self._writer.stdout.readline()  # it says that it is ready, or ends
         if not line:
@@ -172,7 +238,7 @@ class VenueLog:
         assert json.loads(line)["durable_records"] == self.recovered_records
 
     def _start_archiver(self, archive_folder: Path) -> None:
-        journal = self._config.journal
+        journal = self.config.journal
         words = [sys.executable, "-m", "appliance.journal", "archive", "--to", str(archive_folder)]
         words += ["--from", str(self.path), "--parent-pid", str(os.getpid())]
         if journal.archives_kept:
@@ -183,6 +249,10 @@ class VenueLog:
     def holds(self) -> bool:
         """Whether what is said must wait until it is durable."""
         return self._is_on_disk
+
+    def durable_records(self) -> int:
+        """Number of the last record that is safe on disk."""
+        return self.store.control.load("durable_records")
 
     def check(self) -> str:
         """A sentence that says what is wrong but may pass, or nothing. Raises JournalError where it will not pass."""
@@ -205,6 +275,8 @@ class VenueLog:
         if self._keeper is not None:
             self._keeper.stop()
             self._keeper = None
+            if in_good_order:
+                self.store.seal_headers()
         if self._archiver is not None:
             self._archiver.terminate()
             self._archiver.wait()
@@ -225,3 +297,10 @@ class VenueLog:
         if self._lock_file >= 0:
             os.close(self._lock_file)
             self._lock_file = -1
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise JournalError(f"{folder}: the log cannot be written there: {error.strerror}.") from None

@@ -275,9 +275,7 @@ def main() -> None:
         if not given.json:
             print(json.dumps(rows[-1]), flush=True)
         assert rows[-1]["page_faults"] == 0, f"{flow.name}: memory was missing while it was timed"
-        assert rows[-1]["book_bytes"] <= MEMORY_GOAL_BYTES, (
-            f"{flow.name}: the book is too large"
-        )
+        assert rows[-1]["book_bytes"] <= MEMORY_GOAL_BYTES, f"{flow.name}: the book is too large"
     by_name = {row["flow"]: row for row in rows}
     headline = [by_name[name]["messages_a_second"] for name in HEADLINE_FLOWS if name in by_name]
     lowest = min(headline or [row["messages_a_second"] for row in rows])

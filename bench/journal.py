@@ -6,6 +6,8 @@ is read back. What was written is read back and compared before a figure counts.
 - durable: a producer puts group after group into shared memory; the disk writer, a process of its own, makes them
   safe. Each group's time runs from its commit until `durable_records` covers it, as the loop would see it.
 - recovery: the log on disk is verified and loaded from end to end; and opened, as at a restart.
+- replay and start (`bench.history`): records a second through the core, and what a venue does at its start with a log
+  of so many records and a snapshot near its end; the states must be equal.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from appliance.journal.scan import scan
 from appliance.journal.whole import load_log
 from appliance.sequencer.journal import Journal, begin_burst, commit, next_index, open_journal
 from appliance.state import Tables, allocate_tables
+from bench import history
 from bench.host import report
 from native.counters import COUNTERS_COUNT
 from native.jit import kernel
@@ -41,6 +44,10 @@ from native.lowlevel import load_acquire64, pause
 from native.rim import clock_monotonic_ns
 
 GROUPS = (1, 16, 256, 4096)
+REPLAYED_FLOW = "routine_day"
+SEED = 26
+BEHIND_RECORDS = 100_000
+"""Between the snapshot and the end of the log."""
 SEGMENT_RECORDS = 1 << 18
 START_NS = 1_700_000_000_000_000_000
 
@@ -207,6 +214,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=given.directory) as folder:
         for row in measure_recovery(Path(folder), given.messages):
             say(row)
+    behind = min(BEHIND_RECORDS, given.messages // 2)
+    for row in history.measure(REPLAYED_FLOW, given.messages, behind, SEED, given.repeats):
+        say(row)
+    with tempfile.TemporaryDirectory(dir=given.directory) as folder:
+        say(history.measure_start(REPLAYED_FLOW, given.messages, behind, SEED, Path(folder)))
     headline = results[0]["ns_a_record"]
     if given.json:
         print(json.dumps(report("append a record", headline, "ns", results, equal=True)))

@@ -55,6 +55,12 @@ typedef struct {
     int32_t tx_queue;
     int32_t steering;
     int32_t offloads_off;
+    const uint32_t *sources;
+    int32_t source_count;
+    int32_t datagrams_a_second;
+    int32_t datagrams_burst;
+    int32_t handshakes_a_second;
+    int32_t handshakes_burst;
 } port_config;
 
 typedef struct {

@@ -30,6 +30,21 @@ ERROR_BUSY = _code(ERROR_SENTENCES, -7, "The device, address or queue is in use 
 ERROR_NOT_FOUND = _code(ERROR_SENTENCES, -8, "A file, interface or address does not exist.")
 ERROR_CLOSED = _code(ERROR_SENTENCES, -9, "The port is closed.")
 ERROR_END_OF_INPUT = _code(ERROR_SENTENCES, -10, "The capture has been read to its end.")
+ERROR_LOG_FULL = _code(ERROR_SENTENCES, -11, "The journal or the feed store is full: input is refused.")
+ERROR_NOT_CLOSED = _code(ERROR_SENTENCES, -12, "Not every instrument is closed.")
+ERROR_DAY_IS_OVER = _code(ERROR_SENTENCES, -13, "The day is over: nothing changes any more.")
+ERROR_FEED_FRAME = _code(ERROR_SENTENCES, -40, "A market data packet is cut short, or a frame of it is.")
+ERROR_FEED_GAP = _code(ERROR_SENTENCES, -41, "Messages before this market data packet are missing.")
+ERROR_FEED_EPOCH = _code(ERROR_SENTENCES, -42, "A market data packet is of another channel, or of a later epoch.")
+ERROR_FEED_SEQUENCE = _code(ERROR_SENTENCES, -43, "InstrSeqNum does not continue that of the instrument.")
+ERROR_FEED_ORDER = _code(ERROR_SENTENCES, -44, "An order or level has no side, or a quantity that none can have.")
+ERROR_FEED_UNKNOWN_ORDER = _code(ERROR_SENTENCES, -45, "An order is deleted that is not in the book.")
+ERROR_FEED_ORDERS_FULL = _code(ERROR_SENTENCES, -46, "The feed's books have no room for another order.")
+ERROR_FEED_LEVELS_FULL = _code(ERROR_SENTENCES, -47, "The feed's books have no room for another price level.")
+ERROR_FEED_INSTRUMENTS_FULL = _code(ERROR_SENTENCES, -48, "The feed's books have no room for another instrument.")
+ERROR_DISTRIBUTOR_DIFFERS = _code(
+    ERROR_SENTENCES, -50, "What was published of a derived channel is not what the L3 feed gives now."
+)
 
 # --- rejects: OrdRejReason (FIX 103), CxlRejReason (FIX 102), MassActionRejectReason (FIX 1376) ------------------
 
@@ -70,6 +85,47 @@ REJECT_MASS_ACTION_INCOMPLETE = _code(
     "Scope Instrument and a price band need a SecurityID, Scope Group a CancelGroupID.",
 )
 
+REJECT_ACCOUNT_PENDING = _code(REJECT_SENTENCES, 9020, "The account is not open yet: its owner is not identified.")
+REJECT_ACCOUNT_SUSPENDED = _code(REJECT_SENTENCES, 9021, "The account is suspended.")
+REJECT_ACCOUNT_CLOSED = _code(REJECT_SENTENCES, 9022, "The account is closed.")
+REJECT_NOT_ENTITLED = _code(REJECT_SENTENCES, 9023, "The account is not entitled to the instrument.")
+REJECT_RESTRICTED = _code(REJECT_SENTENCES, 9024, "The instrument is restricted.")
+REJECT_ACCOUNT_KILLED = _code(REJECT_SENTENCES, 9025, "The account is locked out until it is reset.")
+REJECT_FIRM_KILLED = _code(REJECT_SENTENCES, 9026, "The firm is locked out until it is reset.")
+REJECT_PRICE_COLLAR = _code(REJECT_SENTENCES, 9027, "The price is beyond the collar around the last trade price.")
+REJECT_ORDER_LOTS = _code(REJECT_SENTENCES, 9028, "OrderQty is above the limit of an order.")
+REJECT_ORDER_VALUE = _code(REJECT_SENTENCES, 9029, "The value is above the limit of an order.")
+REJECT_TRADED_LOTS = _code(REJECT_SENTENCES, 9030, "Traded and open quantity would exceed the day's limit.")
+REJECT_NET_POSITION = _code(REJECT_SENTENCES, 9031, "The net position could exceed its limit.")
+REJECT_GROSS_POSITION = _code(REJECT_SENTENCES, 9032, "The gross position could exceed its limit.")
+REJECT_OPEN_ORDERS = _code(REJECT_SENTENCES, 9033, "So many orders are open as may be.")
+REJECT_OPEN_POSITIONS = _code(REJECT_SENTENCES, 9034, "So many positions are open as may be.")
+REJECT_DAILY_LOSS = _code(REJECT_SENTENCES, 9035, "The day's loss is beyond its limit: only reducing orders are taken.")
+REJECT_ORDER_RATE = _code(REJECT_SENTENCES, 9036, "The account sends requests faster than it may.")
+REJECT_DUPLICATE_IN_WINDOW = _code(REJECT_SENTENCES, 9037, "So many orders alike have come as may within the window.")
+REJECT_INSUFFICIENT_FUNDS = _code(REJECT_SENTENCES, 9038, "The account has not so much cash available.")
+REJECT_INSUFFICIENT_UNITS = _code(REJECT_SENTENCES, 9039, "The account has not so many units available.")
+
+# --- why an operator's command is refused ------------------------------------------------------------------------
+
+REFUSAL_UNKNOWN_ACTION = _code(ERROR_SENTENCES, -301, "There is no such action.")
+REFUSAL_NO_ACCOUNTS = _code(ERROR_SENTENCES, -302, "The configuration has no [[accounts]].")
+REFUSAL_UNKNOWN_ACCOUNT = _code(ERROR_SENTENCES, -303, "There is no such account.")
+REFUSAL_UNKNOWN_FIRM = _code(ERROR_SENTENCES, -304, "There is no such firm.")
+REFUSAL_UNKNOWN_INSTRUMENT = _code(ERROR_SENTENCES, -305, "There is no such instrument.")
+REFUSAL_UNKNOWN_ASSET = _code(ERROR_SENTENCES, -306, "There is no such asset.")
+REFUSAL_WRONG_SCOPE = _code(ERROR_SENTENCES, -307, "The action or limit does not go with what was named.")
+REFUSAL_OUT_OF_RANGE = _code(ERROR_SENTENCES, -308, "The value is out of its range.")
+REFUSAL_NO_FUNDS = _code(ERROR_SENTENCES, -309, "Funds are not enabled.")
+REFUSAL_NOT_AVAILABLE = _code(ERROR_SENTENCES, -310, "The account has not so much available.")
+REFUSAL_NOT_EMPTY = _code(ERROR_SENTENCES, -311, "The account has open orders, a position or a balance.")
+REFUSAL_SUPPLY_FULL = _code(ERROR_SENTENCES, -312, "The deposits of the asset would be too large in sum.")
+REFUSAL_STATUS = _code(ERROR_SENTENCES, -313, "The status of the account does not allow it.")
+REFUSAL_UNKNOWN_SESSION = _code(ERROR_SENTENCES, -314, "There is no such session.")
+REJECT_SESSION_BLOCKED = _code(
+    REJECT_SENTENCES, 9050, "The session is blocked until it is reset: only cancels and queries are taken."
+)
+
 # --- why an order changed without its client asking: ExecRestatementReason (FIX tag 378) -------------------------
 
 RESTATEMENT_NONE = _code(RESTATEMENT_SENTENCES, 0, "The client asked for it.")
@@ -104,6 +160,9 @@ RESTATEMENT_TRIGGERED = _code(RESTATEMENT_SENTENCES, 9116, "The market touched t
 RESTATEMENT_JOINED_AUCTION = _code(
     RESTATEMENT_SENTENCES, 9117, "The auction that the order waited for has begun: it is in the book now."
 )
+RESTATEMENT_DISCONNECTED = _code(RESTATEMENT_SENTENCES, 100, "The order's session was lost.")
+RESTATEMENT_TERMINATED = _code(RESTATEMENT_SENTENCES, 101, "The order's session was terminated.")
+RESTATEMENT_KILLED = _code(RESTATEMENT_SENTENCES, 106, "A kill switch took the order off.")
 RESTATEMENT_STP_RESTING = _code(RESTATEMENT_SENTENCES, 103, "Self-trade prevention cancelled the resting order.")
 RESTATEMENT_STP_AGGRESSOR = _code(RESTATEMENT_SENTENCES, 107, "Self-trade prevention cancelled the incoming order.")
 RESTATEMENT_MASS_ACTION = _code(RESTATEMENT_SENTENCES, 202, "A mass cancel took the order off.")

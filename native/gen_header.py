@@ -13,8 +13,9 @@ from types import ModuleType
 
 import numpy as np
 
-from native import codes, layout, limits, log_layout
+from native import account_layout, codes, gateway_layout, layout, limits, log_layout, session_layout
 
+RECORD_TABLES = (layout, log_layout, gateway_layout, session_layout, account_layout)
 HEADER = Path(__file__).with_name("gen") / "layout.h"
 
 
@@ -57,7 +58,8 @@ def c_constants(module: ModuleType) -> list[str]:
 def header_text() -> str:
     """The whole header."""
     lines = [
-        "/* Made by native/gen_header.py from native/layout.py, log_layout.py, limits.py and codes.py. Do not edit. */",
+        "/* Made by native/gen_header.py from native/layout.py, the other tables beside it, limits.py and codes.py.",
+        "   Do not edit. */",
         "#ifndef PITWIRE_LAYOUT_H",
         "#define PITWIRE_LAYOUT_H",
         "",
@@ -65,10 +67,10 @@ def header_text() -> str:
         "#include <stdint.h>",
         "",
     ]
-    for module in (limits, codes, layout, log_layout):
+    for module in (limits, codes, *RECORD_TABLES):
         lines += [f"/* {module.__name__.replace('.', '/')}.py */", *c_constants(module)]
     seen: dict[int, str] = {}
-    for name, value in (*vars(layout).items(), *vars(log_layout).items()):
+    for name, value in (pair for module in RECORD_TABLES for pair in vars(module).items()):
         if not isinstance(value, np.dtype):
             continue
         if id(value) in seen:

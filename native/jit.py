@@ -22,7 +22,7 @@ from native import _native
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE_FOLDERS = ("native", "wire", "codecs/wire", "appliance")
 """Where kernels live, in a checkout or in an installed wheel."""
-PARTS_WITHOUT_KERNELS = ("cli", "decode", "journal", "recovery")
+PARTS_WITHOUT_KERNELS = ("cli", "decode", "gateway", "history", "journal", "operator", "recovery")
 """Folders of the appliance that no kernel imports (`tests/test_tidy.py` looks): an edit there compiles nothing anew."""
 
 F = TypeVar("F", bound=Callable[..., object])

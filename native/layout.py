@@ -70,8 +70,13 @@ PORT_STATS = record(
         ("tx_free", "u8"),  # gauge: transmit buffers that can be had now
         ("end_of_input", "u8"),  # gauge: 1 when nothing will ever come again
         ("link_up", "u8"),  # gauge: 1 when the interface is up and has a carrier, or there is none to ask
+        # xdp: dropped in the XDP program, where admission is on
+        ("rx_refused_source", "u8"),  # not from a network that may send
+        ("rx_refused_rate", "u8"),  # more of one source than it may send
+        ("rx_refused_message", "u8"),  # does not begin as order entry does
+        ("rx_refused_handshakes", "u8"),  # more log-ons than are looked at
     ],
-    size=160,
+    size=192,
 )
 """What `port_stats` writes. Counters from the open on; gauges say so."""
 
@@ -96,7 +101,7 @@ SEQUENCED = record(
         ("expire_time_ns", "u8"),  # GTD: UTC
         ("qty_lots", "i4"),  # KIND_PHASE: the PHASE_* asked for
         ("display_qty_lots", "i4"),  # 0: all is displayed
-        ("min_qty_lots", "i4"),  # 0: none
+        ("min_qty_lots", "i4"),  # 0: none; mass cancel: RESTATEMENT_* of its reports, 0: mass action
         ("instrument", "u4"),  # index; the raw SecurityID when flags has COMMAND_UNKNOWN_SECURITY
         ("account", "u4"),
         ("self_match_prevention_id", "u4"),  # 0: none
@@ -127,8 +132,23 @@ KIND_OF_THE_BOOK_MAX = 6
 """Kinds up to this one are the book's: `appliance.book.match.apply` takes them."""
 KIND_SESSION_PEER = 16
 """A session's replies go elsewhere from now on; read as SESSION_PEER."""
+KIND_NEW_DAY = 17
+"""The day begins with the open orders of the day before: what they display is published anew."""
 KIND_CONTEXT = 18
 """A Context alone whose NextSeqNo (session_seq) lies beyond what was expected: the numbers before it are lost."""
+KIND_DAY_END = 19
+"""The day is over: all instruments are closed and stay so. What the next day starts with is made of this state."""
+KIND_ESTABLISH = 20
+KIND_TERMINATE = 21
+KIND_SESSION_LOST = 22
+KIND_RETRANSMIT_REQUEST = 23
+KIND_FINISHED = 24
+KIND_STATUS_QUERY = 25
+"""A question about an order, or about the watermark of ClOrdIDs."""
+KIND_NEGOTIATE = 26
+"""20 to 24 and 26 are read as records of native/session_layout.py."""
+KIND_ADMIN = 32
+"""An operator's command; read as ADMIN (native/account_layout.py)."""
 
 # phases of an instrument: docs/MATCHING.md section 2; 0 to 5 are TradingStatus of the market data
 PHASE_PRE_OPEN = 0
@@ -151,6 +171,10 @@ COMMAND_STOP_PRICE_MISSING = 32
 COMMAND_STOP_PRICE_OFF_TICK = 64
 COMMAND_ANY_SESSION = 128
 """A mass cancel reaches the orders of all sessions."""
+COMMAND_BY_VENUE = 256
+"""Nobody asked for this mass cancel: nobody gets its report, every owner is told of each order."""
+COMMAND_SPARES_STAYING = 512
+"""A mass cancel leaves orders with NoCancelOnDisconnect."""
 
 SESSION_PEER = record(
     [
@@ -323,7 +347,9 @@ TERMS = record(
         ("risk_group", "u2"),
         ("stp_instruction", "u1"),
         ("place", "u1"),  # PLACE_*
-        ("reserved", "u1", 14),
+        ("reserved", "u2"),
+        ("firm", "u4"),  # of the session: its SelfMatchPreventionIDs are its own
+        ("reserved_end", "u1", 8),
     ],
     size=64,
 )
@@ -537,38 +563,11 @@ PENDING_TIMER = 256
 
 # --- control ----------------------------------------------------------------------------------------------------
 
-CONTROL_COMMAND = record(
-    [
-        ("kind", "u4"),  # CONTROL_*
-        ("argument", "u4"),
-        ("value", "i8"),
-    ],
-    size=16,
-)
 CONTROL_STOP = 1
-CONTROL_PHASE = 2
+CONTROL_SEQUENCE = 2
+"""The record beside the command is an input by the operator: sequence it, then decide it."""
 
 # --- state that several stages share ----------------------------------------------------------------------------
-
-SESSION = record(
-    [
-        ("uuid_low", "i8"),  # octets 0..7 of the UUID, read little-endian
-        ("uuid_high", "i8"),  # octets 8..15
-        ("expected_seq", "i8"),  # next number of the client's flow
-        ("next_out_seq", "i8"),  # next number of the server's flow
-        ("peer_mac", "i8"),  # BOUND when bound_at_sequence is not 0
-        ("local_mac", "i8"),
-        ("bound_at_sequence", "i8"),
-        ("peer_ip", "u4"),
-        ("local_ip", "u4"),
-        ("vlan_tci", "u4"),
-        ("account", "u4"),
-        ("peer_udp_port", "u2"),
-        ("local_udp_port", "u2"),
-        ("reserved", "u4"),
-    ],
-    size=80,
-)
 
 INSTRUMENT = record(
     [

@@ -32,6 +32,9 @@ INSTRUMENTS_MAX = 4096
 ORDERS_MAX = 1 << 20
 LEVELS_MAX = 1 << 18
 
+SOURCES_MAX = 1024
+"""Networks of an allow-list."""
+
 TICK_ROWS_MAX = 32
 """Rows of a tick table (MiFID II's have 19)."""
 BREAKER_PARTS = 16

@@ -52,6 +52,19 @@ static const struct port_operations *operations_of(int32_t kind, struct problem 
     }
 }
 
+static int32_t check_admission(const port_config *config, struct problem *problem) {
+    if (config->source_count < 0 || config->source_count > SOURCES_MAX || (config->source_count && !config->sources))
+        return problem_set(problem, ERROR_INVALID_ARGUMENT, "A port has at most %d networks that may send.",
+                           SOURCES_MAX);
+    for (int32_t i = 0; i < config->source_count; i++)
+        if (config->sources[2 * i + 1] > 32)
+            return problem_set(problem, ERROR_INVALID_ARGUMENT, "A prefix length is a number from 0 to 32.");
+    if (config->datagrams_a_second < 0 || config->datagrams_burst < 0 || config->handshakes_a_second < 0 ||
+        config->handshakes_burst < 0)
+        return problem_set(problem, ERROR_INVALID_ARGUMENT, "A rate of datagrams is not negative.");
+    return 0;
+}
+
 static int32_t check_config(const port_config *config, struct problem *problem) {
     if (config->rx_frames < 1 || config->rx_frames > PORT_FRAMES_MAX || config->tx_frames < 1 ||
         config->tx_frames > PORT_FRAMES_MAX)
@@ -62,7 +75,7 @@ static int32_t check_config(const port_config *config, struct problem *problem) 
     if (config->tx_pending_max < 0 || config->multicast_ttl < 0 || config->multicast_ttl > 255)
         return problem_set(problem, ERROR_INVALID_ARGUMENT,
                            "tx_pending_max is not negative and multicast_ttl is a number from 0 to 255.");
-    return 0;
+    return check_admission(config, problem);
 }
 
 int32_t port_open(const port_config *config, uint64_t *handle, char *problem_text, int32_t problem_bytes) {

@@ -57,6 +57,13 @@ typedef struct {
     int32_t tx_queue;             /* dpdk: -1: the same as `queue` */
     int32_t steering;             /* dpdk: STEERING_* */
     int32_t offloads_off;         /* dpdk: 1 asks the device for no checksums and no timestamps */
+    /* xdp: admission, in the XDP program; off where no network is listed */
+    const uint32_t *sources;      /* pairs: address of a network, host order, and its prefix length */
+    int32_t source_count;         /* pairs */
+    int32_t datagrams_a_second;   /* of one source; 0: any number */
+    int32_t datagrams_burst;
+    int32_t handshakes_a_second;  /* of all sources together; 0: any number */
+    int32_t handshakes_burst;
 } port_config;
 
 typedef struct {

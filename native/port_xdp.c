@@ -30,6 +30,9 @@
 #define BUSY_RETRY_NS 100000000 /* a queue just closed stays busy for a few ms: the kernel frees its memory late */
 #define KICK_FRAMES 32          /* the kernel sends at most so many in one system call */
 #define ETHERNET_AND_VLAN_BYTES 18
+#define NANOS_A_SECOND UINT64_C(1000000000)
+#define XDP_CPUS_MAX 1024
+_Static_assert(XDP_SOURCES_MAX == SOURCES_MAX, "the program takes as many networks as a configuration has");
 
 struct xdp {
     char interface_name[16];
@@ -41,6 +44,7 @@ struct xdp {
     struct xsk_ring_cons completion, rx;
     struct bpf_object *object;
     int link_fd;
+    int refusals_map;
     int32_t *spare; /* receive frames that the fill ring had no room for */
     int32_t spare_count;
     int32_t tx_outstanding; /* given to the kernel, not yet completed */
@@ -67,6 +71,41 @@ static int quiet(enum libbpf_print_level level, const char *format, va_list argu
     return 0;
 }
 
+/* Tells the program whom to admit. */
+static int32_t admission_begin(struct xdp *xdp, const port_config *config, struct problem *problem) {
+    xdp->refusals_map = bpf_object__find_map_fd_by_name(xdp->object, "refusals_map");
+    if (!config->source_count) return 0;
+    int sources_map = bpf_object__find_map_fd_by_name(xdp->object, "sources_map");
+    for (int32_t i = 0; i < config->source_count; i++) {
+        struct xdp_source key = {.prefix_bits = config->sources[2 * i + 1], .ip = htonl(config->sources[2 * i])};
+        uint8_t yes = 1;
+        int error = bpf_map_update_elem(sources_map, &key, &yes, BPF_ANY);
+        if (error) return give_up(problem, -error, "A network that may send could not be given to the XDP program");
+    }
+    struct xdp_admission admission = {.enabled = 1};
+    if (config->datagrams_a_second) {
+        admission.datagram_ns = NANOS_A_SECOND / (uint64_t)config->datagrams_a_second;
+        admission.datagram_burst_ns = admission.datagram_ns * (uint64_t)config->datagrams_burst;
+    }
+    if (config->handshakes_a_second) {
+        admission.handshake_ns = NANOS_A_SECOND / (uint64_t)config->handshakes_a_second;
+        admission.handshake_burst_ns = admission.handshake_ns * (uint64_t)config->handshakes_burst;
+    }
+    uint32_t only = 0;
+    int admission_map = bpf_object__find_map_fd_by_name(xdp->object, "admission_map");
+    int error = bpf_map_update_elem(admission_map, &only, &admission, BPF_ANY);
+    if (error) return give_up(problem, -error, "The admission rules could not be given to the XDP program");
+    return 0;
+}
+
+static uint64_t refused(const struct xdp *xdp, uint32_t reason) {
+    int cpus = libbpf_num_possible_cpus();
+    uint64_t counts[XDP_CPUS_MAX], sum = 0;
+    if (cpus < 1 || cpus > XDP_CPUS_MAX || bpf_map_lookup_elem(xdp->refusals_map, &reason, counts)) return 0;
+    for (int cpu = 0; cpu < cpus; cpu++) sum += counts[cpu];
+    return sum;
+}
+
 static int32_t load_program(struct xdp *xdp, const port_config *config, struct problem *problem) {
     libbpf_set_print(quiet);
     LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "pitwire_steer");
@@ -81,7 +120,7 @@ static int32_t load_program(struct xdp *xdp, const port_config *config, struct p
         error = bpf_map_update_elem(ports_map, &key, &yes, BPF_ANY);
         if (error) return give_up(problem, -error, "The UDP port could not be given to the XDP program");
     }
-    return 0;
+    return admission_begin(xdp, config, problem);
 }
 
 static int32_t open_memory(struct xdp *xdp, struct problem *problem) {
@@ -386,6 +425,10 @@ static void xdp_refresh_stats(struct port *port) {
         port->stats.rx_ring_full = counts.rx_ring_full;
         port->stats.rx_fill_empty = counts.rx_fill_ring_empty_descs;
     }
+    port->stats.rx_refused_source = refused(xdp, XDP_REFUSED_SOURCE);
+    port->stats.rx_refused_rate = refused(xdp, XDP_REFUSED_RATE);
+    port->stats.rx_refused_message = refused(xdp, XDP_REFUSED_MESSAGE);
+    port->stats.rx_refused_handshakes = refused(xdp, XDP_REFUSED_HANDSHAKES);
     port->stats.tx_free = (uint64_t)xdp->frames.free_count;
     port->stats.link_up = (uint64_t)interface_is_up(xdp->interface_name);
 }

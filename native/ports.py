@@ -27,6 +27,7 @@ import numpy as np
 
 from native import codes, layout
 from native._native import ffi, lib
+from native.limits import SOURCES_MAX
 
 PortKind = Literal["memory", "pcap", "udp", "packet", "xdp", "dpdk"]
 
@@ -42,6 +43,10 @@ XDP_MODES = {"auto": 0, "native": 1, "generic": 2}
 ZERO_COPY = {"auto": 0, "off": 1, "required": 2}
 STEERING = {"auto": 0, "flow": 1, "rss": 2}
 
+_COUNTS = (
+    *("rx_frames", "tx_frames", "tx_pending_max", "multicast_ttl", "queue", "queue_count"),
+    *("datagrams_a_second", "datagrams_burst", "handshakes_a_second", "handshakes_burst"),
+)
 _UDP_PORTS_MAX = 8
 _PROBLEM_BYTES = 768
 _AF_XDP = 44
@@ -107,6 +112,17 @@ class PortConfig:
     a port; auto takes the first that the driver does, or leaves it to the driver, and `describe` says which."""
     offloads: Literal["auto", "off"] = "auto"
     """dpdk: auto takes UDP checksums and receive timestamps from the device where it has them."""
+    sources: tuple[str, ...] = ()
+    """xdp: networks that may send (`192.0.2.0/24`); others are dropped in the XDP program. Empty: everybody may, and
+    what follows does nothing."""
+    datagrams_a_second: int = 0
+    """xdp: that one source address may send; 0: any number."""
+    datagrams_burst: int = 4096
+    """xdp: that it may send at once after a pause."""
+    handshakes_a_second: int = 0
+    """xdp: Negotiate and Establish of all sources together; 0: any number."""
+    handshakes_burst: int = 64
+    """xdp: of them at once after a pause."""
 
 
 class Collected(NamedTuple):
@@ -182,7 +198,7 @@ def open_port(config: PortConfig) -> Port:
     native.port_id = config.port_id
     native.udp_port_count = len(config.udp_ports)
     native.udp_ports = list(config.udp_ports)
-    for name in ("rx_frames", "tx_frames", "tx_pending_max", "multicast_ttl", "queue", "queue_count", "tx_queue"):
+    for name in (*_COUNTS, "tx_queue"):
         setattr(native, name, getattr(config, name))
     native.udp_checksum_complete = int(config.udp_checksum_complete)
     native.local_ip = int(ipaddress.IPv4Address(config.local_ip))
@@ -192,6 +208,10 @@ def open_port(config: PortConfig) -> Port:
     native.offloads_off = int(config.offloads == "off")
     strings = [ffi.new("char[]", os.fsencode(text)) for text in _texts(config)]
     native.interface_name, native.in_path, native.out_path, native.device, native.eal_args = strings
+    networks = [ipaddress.IPv4Network(text) for text in config.sources]
+    pairs = [number for network in networks for number in (int(network.network_address), network.prefixlen)]
+    sources = ffi.new("uint32_t[]", pairs or [0])
+    native.sources, native.source_count = sources, len(networks)
     handle = ffi.new("uint64_t *")
     problem = ffi.new("char[]", _PROBLEM_BYTES)
     code = lib.port_open(native, handle, problem, _PROBLEM_BYTES)
@@ -241,13 +261,20 @@ def _check_config(config: PortConfig) -> None:
         refuse(f"udp_ports holds at most {_UDP_PORTS_MAX} numbers from 1 to 65535.")
     if not 0 <= config.port_id <= 65535:
         refuse("port_id is a number from 0 to 65535.")
-    for name in ("rx_frames", "tx_frames", "tx_pending_max", "multicast_ttl", "queue", "queue_count"):
+    for name in _COUNTS:
         if not 0 <= getattr(config, name) < 1 << 31:
             refuse(f"{name} is not a number that a port can have.")
     try:
         ipaddress.IPv4Address(config.local_ip)
     except ValueError:
         refuse(f"{config.local_ip!r} is not an IPv4 address.")
+    for text in config.sources:
+        try:
+            ipaddress.IPv4Network(text)
+        except ValueError:
+            refuse(f"{text!r} is not an IPv4 network such as 192.0.2.0/24.")
+    if len(config.sources) > SOURCES_MAX:
+        refuse(f"A port has at most {SOURCES_MAX} networks that may send.")
     if not -1 <= config.tx_queue < 1 << 31:
         refuse("tx_queue is the number of a queue, or -1.")
     for text in _texts(config):

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from appliance.cli import COMMANDS
-from native import codes, counters, layout, log_layout
+from native import codes, counters, gateway_layout, layout, log_layout, session_layout
 from native.jit import PARTS_WITHOUT_KERNELS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,7 +48,7 @@ LONGER_FILES: dict[str, int] = {}
 UNUSED_NAMES: set[str] = set()
 """Codes and counters that nothing gives or counts yet."""
 
-COMMANDS_WITHOUT_NUMBA = ["client", "config", "convert", "decode", "doctor", "gen", "nic", "observe", "sbe"]
+COMMANDS_WITHOUT_NUMBA = ["client", "config", "convert", "decode", "doctor", "gen", "nic", "observe", "relay", "sbe"]
 
 KERNEL_DECORATORS = {"kernel", "inner_kernel"}
 
@@ -157,7 +157,7 @@ def test_no_bare_except() -> None:
 
 
 def test_records_have_no_implicit_padding() -> None:
-    tables = vars(layout) | vars(log_layout)
+    tables = vars(layout) | vars(log_layout) | vars(gateway_layout) | vars(session_layout)
     records = {name: value for name, value in tables.items() if isinstance(value, np.dtype) and value.names}
     assert len(records) > 10
     for name, dtype in records.items():

@@ -218,7 +218,7 @@ def count_step(book: Book) -> int:
         prevents = np.int64(0)
         own_id = np.int64(0)
         if np.int64(order["traits"]) & TRAIT_TERMS:
-            own_id = np.int64(book.terms[slot]["self_match_prevention_id"])
+            own_id = prevention_id(book, slot)
             prevents = np.int64(book.terms[slot]["stp_instruction"])
         reduce_only_orders = np.int64(book.instruments[np.int64(order["instrument"])]["reduce_only_orders"])
         if reduce_only_orders == 0 and (own_id == 0 or prevents == 0):
@@ -233,6 +233,14 @@ def count_step(book: Book) -> int:
         state["pending_work"] &= ~np.int64(PENDING_COUNT | PENDING_SWEEP)
         state["flight_reason"] = RESTATEMENT_FOK_KILLED if is_fok else RESTATEMENT_MIN_QTY
     return 0
+
+
+@inner_kernel
+def prevention_id(book: Book, slot: int) -> int:
+    """The SelfMatchPreventionID of an order with TERMS, as that of its firm; 0: it has none."""
+    terms = book.terms[slot]
+    own_id = np.int64(terms["self_match_prevention_id"])
+    return own_id if own_id == 0 else own_id | np.int64(terms["firm"]) << 32
 
 
 @kernel
@@ -255,7 +263,7 @@ def count_order(book: Book, level: int, own_id: int, prevents: int) -> int:
             one = np.int64(book.level_hidden[level]["head"])
     traits = np.int64(book.orders[one]["traits"])
     is_own = own_id != 0 and prevents != 0 and traits & TRAIT_TERMS != 0
-    is_own = is_own and np.int64(book.terms[one]["self_match_prevention_id"]) == own_id
+    is_own = is_own and prevention_id(book, one) == own_id
     if is_own and prevents != STP_OLDEST:
         state["flight_cursor"] = NO_INDEX
         return 0
@@ -324,9 +332,9 @@ def sweep_step(book: Book, events: Any, at: int) -> int:
         if after != at:
             return after
     if traits & maker_traits & TRAIT_TERMS:
-        own_id = np.int64(book.terms[slot]["self_match_prevention_id"])
+        own_id = prevention_id(book, slot)
         instruction = np.int64(book.terms[slot]["stp_instruction"])
-        if own_id != 0 and instruction != 0 and own_id == np.int64(book.terms[maker_slot]["self_match_prevention_id"]):
+        if own_id != 0 and instruction != 0 and own_id == prevention_id(book, maker_slot):
             return prevent_self_trade(book, slot, maker_slot, instruction, events, at)
     shown_lots = np.int64(maker["leaves_lots"])
     if maker_traits & HIDDEN == 0:

@@ -11,12 +11,13 @@ from appliance.book.queue import place_of
 from appliance.book.resting import cancel_placed
 from appliance.book.state import Book
 from appliance.book.walks import PLACES, WALK_ENDED, begin_walk, walk_step
-from appliance.book.words import MARKET, MARKET_TO_LIMIT, has_price, is_known_side, is_sell
+from appliance.book.words import MARKET, MARKET_TO_LIMIT, NO_CANCEL_ON_DISCONNECT, has_price, is_known_side, is_sell
 from native.codes import REJECT_FROZEN, REJECT_INVALID_SIDE, RESTATEMENT_MASS_ACTION
 from native.jit import kernel
 from native.layout import (
     COMMAND_ANY_SESSION,
     COMMAND_PRICE_MISSING,
+    COMMAND_SPARES_STAYING,
     COMMAND_STOP_PRICE_MISSING,
     EVENT_MASS_CANCELED,
     NO_INDEX,
@@ -57,7 +58,8 @@ def mass_step(book: Book, events: Any, at: int) -> int:
         if not is_meant(book, slot):
             return at
         state["mass_canceled"] += 1
-        return cancel_placed(book, slot, events, at, np.int64(RESTATEMENT_MASS_ACTION))
+        reason = np.int64(request["min_qty_lots"])
+        return cancel_placed(book, slot, events, at, np.int64(RESTATEMENT_MASS_ACTION) if reason == 0 else reason)
     if slot != WALK_ENDED:
         return at
     if np.int64(request["instrument"]) == NO_INDEX and instrument + 1 < book.instruments.size:
@@ -82,6 +84,8 @@ def is_meant(book: Book, slot: int) -> bool:
     order = book.orders[slot]
     flags = np.int64(request["flags"])
     if flags & COMMAND_ANY_SESSION == 0 and np.int64(order["session"]) != np.int64(request["session"]):
+        return False
+    if flags & COMMAND_SPARES_STAYING and np.int64(order["traits"]) & NO_CANCEL_ON_DISCONNECT:
         return False
     side = np.int64(request["side"])
     if side != 0 and is_sell(side) != is_sell(np.int64(order["side"])):

@@ -129,7 +129,7 @@ def new_plain_order(book: Book, commands: Any, index: int, hashed: int, events: 
     account = load_word(commands, index, COMMAND_ACCOUNT)
     qty_lots = load_word(commands, index, COMMAND_QTY)
     price_ticks = load_word(commands, index, COMMAND_PRICE)
-    cl_ord_id = np.uint64(load_word(commands, index, COMMAND_CL_ORD_ID))
+    cl_ord_id = np.uint64(np.int64(load_word(commands, index, COMMAND_CL_ORD_ID)))
     instrument = (min_qty >> 32) & LOW_32
     time_in_force = (terms >> 16) & 0xFF
     others = ((terms & NEW_MASK) ^ NEW_VALUE) | (session & ~SESSION_MASK) | (min_qty & LOW_32) | (account & ~LOW_32)
@@ -204,7 +204,7 @@ def is_named(commands: Any, index: int, terms: int, order_id: int) -> bool:
 def cancel_plain_order(book: Book, commands: Any, index: int, hashed: int, events: Any, first: int) -> int:
     """Cancel a plain order in continuous trading. Returns 1, or NOT_PLAIN having changed nothing."""
     session = load_word(commands, index, COMMAND_SESSION) & LOW_32
-    place = find_place(book, hashed, session, np.uint64(load_word(commands, index, COMMAND_ORIG_CL_ORD_ID)))
+    place = find_place(book, hashed, session, np.uint64(np.int64(load_word(commands, index, COMMAND_ORIG_CL_ORD_ID))))
     if place < 0:
         return NOT_PLAIN
     slot = slot_at(book, place)
@@ -239,7 +239,9 @@ def cancel_plain_order(book: Book, commands: Any, index: int, hashed: int, event
 def replace_plain_order(book: Book, commands: Any, index: int, orig_hashed: int, events: Any, first: int) -> int:
     """Replace a plain order by a plain one. Returns how many events were written, or NOT_PLAIN, nothing changed."""
     session = load_word(commands, index, COMMAND_SESSION) & LOW_32
-    orig_place = find_place(book, orig_hashed, session, np.uint64(load_word(commands, index, COMMAND_ORIG_CL_ORD_ID)))
+    orig_place = find_place(
+        book, orig_hashed, session, np.uint64(np.int64(load_word(commands, index, COMMAND_ORIG_CL_ORD_ID)))
+    )
     if orig_place < 0:
         return NOT_PLAIN
     slot = slot_at(book, orig_place)
@@ -252,7 +254,7 @@ def replace_plain_order(book: Book, commands: Any, index: int, orig_hashed: int,
     qty_lots = load_word(commands, index, COMMAND_QTY)  # with a DisplayQty it is beyond any limit
     price_ticks = load_word(commands, index, COMMAND_PRICE)
     leaves_lots = qty_lots - cum_lots
-    cl_ord_id = np.uint64(load_word(commands, index, COMMAND_CL_ORD_ID))
+    cl_ord_id = np.uint64(np.int64(load_word(commands, index, COMMAND_CL_ORD_ID)))
     if not (
         (load_word(commands, index, COMMAND_TERMS) & REPLACE_MASK == 0)
         & is_named(commands, index, terms, order_id)

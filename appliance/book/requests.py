@@ -151,6 +151,7 @@ def fill_terms(book: Book, commands: Any, index: int, slot: int) -> int:
     terms["display_qty_lots"] = np.int64(command["display_qty_lots"])
     terms["min_qty_lots"] = np.int64(command["min_qty_lots"])
     terms["self_match_prevention_id"] = command["self_match_prevention_id"]
+    terms["firm"] = firm_of(book, np.int64(command["session"]))
     terms["cancel_group"] = command["cancel_group"]
     terms["risk_group"] = command["risk_group"]
     terms["stp_instruction"] = command["stp_instruction"]
@@ -163,6 +164,12 @@ def fill_terms(book: Book, commands: Any, index: int, slot: int) -> int:
 
 
 @kernel
+def firm_of(book: Book, session: int) -> int:
+    """Whose SelfMatchPreventionIDs the session's are."""
+    return np.int64(book.session_firms[session]) if session < book.session_firms.size else np.int64(0)
+
+
+@kernel
 def clear_terms(book: Book, slot: int) -> int:
     """The TERMS of an order that has none. Returns 0."""
     terms = book.terms[slot]
@@ -172,6 +179,7 @@ def clear_terms(book: Book, slot: int) -> int:
     terms["displayed_lots"] = 0
     terms["min_qty_lots"] = 0
     terms["self_match_prevention_id"] = 0
+    terms["firm"] = 0
     terms["expiry_level"] = NO_INDEX
     terms["cancel_group"] = 0
     terms["risk_group"] = 0

@@ -193,6 +193,8 @@ class Book(Arrays):
     """(1,) COMMAND: the mass cancel in hand."""
     no_event: npt.NDArray[np.void]
     """(1,) EVENT: zeros, to begin a rare event with."""
+    session_firms: npt.NDArray[np.uint32]
+    """(SESSIONS_MAX,) whose SelfMatchPreventionIDs each session's are."""
     held: npt.NDArray[np.void]
     """(1,) EVENT: the last event so far of a request that is not done; it may get EVENT_FLAG_LAST."""
 
@@ -214,12 +216,14 @@ def allocate_book(
     *,
     positions_max: int | None = None,
     index_key: int = 0,
+    session_firms: Sequence[int] = (),
 ) -> Book:
     """Empty books of these instruments (a number: of so many without limits, in continuous trading) that share room for
     `orders_max` orders on `levels_max` price, trigger and expiry levels.
 
     positions_max: (account, instrument) pairs whose position is kept; orders_max + 1024 unless given. index_key: 64
-    bits that nobody else knows, so that nobody can choose ClOrdIDs that collide.
+    bits that nobody else knows, so that nobody can choose ClOrdIDs that collide. session_firms: a number for each
+    session, from 0 on (all of one firm unless given): self-trade prevention ids of two firms are never the same.
     Raises ValueError when a number is below 1 or above its limit in native/limits.py. Takes about 800 bytes an
     instrument (384 of them for its breaker), 210 an order (128, its share of index and positions) and 340 a level.
     """
@@ -256,8 +260,10 @@ def allocate_book(
         breaker=aligned_zeros(len(rules) * BREAKER_PARTS, BREAKER_PART),
         request=aligned_zeros(1, COMMAND),
         no_event=aligned_zeros(1, EVENT),
+        session_firms=aligned_zeros(SESSIONS_MAX, np.uint32),
         held=aligned_zeros(1, EVENT),
     )
+    book.session_firms[: len(session_firms)] = session_firms
     book.sides["best"] = NO_INDEX
     book.sides["root"] = NO_INDEX
     for pool, link in ((book.orders, "next"), (book.levels, "head"), (book.nodes, "parent")):

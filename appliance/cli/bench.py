@@ -48,9 +48,17 @@ def _add(name: str, line: str, example: str) -> None:
 
 
 _add("core", "Messages a second through the book alone, over flows of different kinds.", "pitwire bench core --json")
+_add("history", "Records a second of a replay, seconds of a recovery from a snapshot.", "pitwire bench history --json")
 _add("codec", "Nanoseconds to decode SBE messages: kernels, C, cffi, plain Python.", "pitwire bench codec --json")
 _add("stages", "What the loop's always-on stamps cost a message.", "pitwire bench stages --json")
+_add(
+    "pipeline",
+    "The whole turn over the memory port: orders a second, latency at an offered rate, nanoseconds of each stage.",
+    "pitwire bench pipeline --json",
+)
+_add("recovery", "Messages a second over TCP, and the loop's turns meanwhile.", "pitwire bench recovery --json")
 _add("journal", "Nanoseconds to append a record, records a second on disk, recovery.", "pitwire bench journal --json")
+_add("feed", "Publishing L3, L2 and L1, and building books of them; a late joiner.", "pitwire bench feed --json")
 _add(
     "wire",
     "Latency through real ports, from order out to report in and to market data in, beside echo servers.",

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import functools
 import sys
 import time
-import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import click
 
-from appliance.cli.client_text import (
-    ORDER_TYPES,
-    SIDES,
-    STP_INSTRUCTIONS,
-    TIMES_IN_FORCE,
-    Price,
-    UtcTime,
-    report_json,
-    report_line,
-)
-from appliance.cli.settings import config_option
-from appliance.client.ledger import HIDDEN, POST_ONLY, POST_ONLY_SLIDE, REDUCE_ONLY, Request, State
-from appliance.client.memory import Memory, memory_path, remembered
+from appliance.cli.client_desk import Desk, Venue, open_desk, show, venue_options
+from appliance.cli.client_requests import CL_ORD_ID, GROUP, QTY, SECURITY_ID, STP_ID, send_request
+from appliance.cli.client_text import ORDER_TYPES, SIDES, STP_INSTRUCTIONS, TIMES_IN_FORCE, Price, UtcTime
+from appliance.client.ledger import Report, Request, State
+from appliance.client.memory import Memory
 from appliance.client.session import ClientSession, SessionError
-from appliance.client.udp import UdpClient
-from appliance.config import Config
 
 EXIT_FAILED = 1
 MORE_SECONDS = 0.2
@@ -35,9 +22,10 @@ MORE_SECONDS = 0.2
 
 
 class ClientGroup(click.Group):
-    """Loads `watch`, `retransmit` and `replay` when they are called."""
+    """Loads `run`, `watch`, `retransmit` and `replay` when they are called."""
 
     elsewhere = {  # noqa: RUF012
+        "run": ("appliance.cli.client_run", "Keep a session, and carry out requests line by line."),
         "replay": ("appliance.cli.client_replay", "Send the orders of a capture and measure the answers."),
         "retransmit": ("appliance.cli.client_watch", "Print published messages again, over TCP."),
         "watch": ("appliance.cli.client_watch", "Follow the feed: book and trades."),
@@ -75,130 +63,46 @@ def command() -> None:
       pitwire client replace --order 1 --qty 80 --price 10.006
       pitwire client cancel --order 1
       pitwire client mass-cancel --security-id 1
+      pitwire client send --key-file desk.key --security-id 1 --side buy --qty 100 --price 10.005
+      pitwire client run --key-file desk.key orders.csv
       pitwire client watch --security-id 1
     """
 
 
-@dataclass(frozen=True)
-class Venue:
-    """Whom to talk to, and as whom."""
-
-    ip: str
-    udp_port: int
-    session_id: bytes
-    account: int
-    timeout_seconds: float
-    next_seq: int | None
-    as_json: bool
-
-
-def _venue_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of everything that sends; the command gets `venue`."""
-
-    @functools.wraps(function)  # takes the options along that are there already
-    def with_venue(
-        config: Config,
-        host: str | None,
-        port: int | None,
-        session: int,
-        uuid_text: str | None,
-        timeout: float,
-        next_seq: int | None,
-        as_json: bool,
-        **rest: Any,
-    ) -> Any:
-        session_id, account = _identity(config, session, uuid_text)
-        ip = host or config.order_entry.ip
-        venue = Venue(ip, port or config.order_entry.udp_port, session_id, account, timeout, next_seq, as_json)
-        return function(venue=venue, **rest)
-
-    wrapped: Callable[..., Any] = with_venue
-    for option in reversed(
-        (
-            config_option,
-            click.option("--host", metavar="IP", help="Address of the appliance. [default: the configuration's]"),
-            click.option("--port", type=click.IntRange(1, 65535), help="Its order-entry UDP port."),
-            click.option("--session", type=click.IntRange(min=1), default=1, show_default=True, help="Session number."),
-            click.option("--uuid", "uuid_text", metavar="UUID", help="The session by its UUID instead."),
-            click.option(
-                "--timeout", type=click.FloatRange(min=0.01), default=2.0, show_default=True, help="Seconds to wait."
-            ),
-            click.option(
-                "--next-seq", type=click.IntRange(min=1), help="Number of the message; else the last one sent, plus 1."
-            ),
-            click.option("--json", "as_json", is_flag=True, help="One JSON object a report."),
-        )
-    ):
-        wrapped = option(wrapped)
-    return wrapped
-
-
-def _identity(config: Config, number: int, uuid_text: str | None) -> tuple[bytes, int]:
-    """UUID and account of the chosen session."""
-    if uuid_text is not None:
-        try:
-            session_id = uuid.UUID(uuid_text).bytes
-        except ValueError:
-            raise click.UsageError(f"--uuid {uuid_text!r} is not a UUID.") from None
-        accounts = {session.uuid_bytes: session.account for session in config.sessions}
-        return session_id, accounts.get(session_id, 0)
-    if number > len(config.sessions):
-        raise click.UsageError(f"--session {number}: the configuration has {len(config.sessions)} sessions.")
-    session = config.sessions[number - 1]
-    return session.uuid_bytes, session.account
-
-
 def _exchange(venue: Venue, ask: Callable[[ClientSession, Memory], Request]) -> None:
     """Send what `ask` makes, print the reports that come, end with status 1 where it was refused or not answered."""
-    path = memory_path(venue.session_id, venue.ip, venue.udp_port)
-    try:
-        with remembered(path) as memory:
-            session = ClientSession(
-                venue.session_id,
-                venue.account,
-                next_seq=venue.next_seq or memory.next_seq,
-                next_report_seq=None,
-                next_cl_ord_id=memory.next_cl_ord_id,
-            )
-            request = ask(session, memory)
-            with UdpClient(session, venue.ip, venue.udp_port) as client:
-                client.send()
-                memory.remember(session)
-                _print_reports(client, request, venue)
-            if request.state is not State.PENDING:
-                memory.next_seq = session.next_seq  # it was right, even where it is lower than what we remembered
-    except SessionError as error:
-        raise click.ClickException(str(error)) from None
-    except ConnectionRefusedError:
-        raise click.ClickException(
-            f"Nobody listens at {venue.ip}:{venue.udp_port}: is the appliance running there?"
-        ) from None
-    except OSError as error:
-        what = error.filename or f"{venue.ip}:{venue.udp_port}"
-        raise click.ClickException(f"{what}: {error.strerror or error}.") from None
+    with open_desk(venue) as desk:
+        request = ask(desk.session, desk.memory)
+        desk.client.send()
+        desk.memory.remember(desk.session)
+        _print_reports(desk, request, venue)
+        if request.state is not State.PENDING:
+            desk.memory.next_seq = desk.session.next_seq  # it was right, even where it is lower than what we remembered
     if request.state is State.PENDING:
-        raise click.ClickException(
-            f"{_no_answer(venue)} If it runs, message number {request.session_seq} may have been used before: "
-            "give a higher --next-seq."
-        )
+        raise click.ClickException(_no_answer(venue, request))
     if request.state in (State.REJECTED, State.NOT_APPLIED):
         sys.exit(EXIT_FAILED)
 
 
-def _no_answer(venue: Venue) -> str:
-    where = f"{venue.ip}:{venue.udp_port}"
-    return f"No answer within {venue.timeout_seconds:g} s: is the appliance running at {where}?"
+def _no_answer(venue: Venue, request: Request) -> str:
+    text = f"No answer within {venue.timeout_seconds:g} s: is the appliance running at {venue.where}?"
+    if venue.key_id:
+        return text
+    return (
+        f"{text} If it runs, message number {request.session_seq} may have been used before: give a higher --next-seq."
+    )
 
 
-def _print_reports(client: UdpClient, request: Request, venue: Venue) -> None:
-    render = report_json if venue.as_json else report_line
+def _print_reports(desk: Desk, request: Request, venue: Venue) -> None:
     deadline = time.monotonic() + venue.timeout_seconds
     answered = False
     while (left := deadline - time.monotonic()) > 0:
-        for report in client.receive(left):
-            lost_before_us = report.name == "NotApplied" and request.state is not State.NOT_APPLIED
-            if venue.as_json or not lost_before_us:
-                click.echo(render(report))
+        for one in desk.client.poll(left):
+            is_not_ours = (
+                isinstance(one, Report) and one.name == "NotApplied" and request.state is not State.NOT_APPLIED
+            )
+            if venue.as_json or not is_not_ours:  # numbers that were skipped before us
+                show([one], venue)
         if not answered and request.state is not State.PENDING:
             answered = True
             deadline = time.monotonic() + MORE_SECONDS
@@ -212,51 +116,27 @@ def _side_and_instrument(memory: Memory, order: int, security_id: int | None, si
     return found_id if security_id is None else security_id, found_side if side is None else SIDES[side]
 
 
-_SECURITY_ID = click.IntRange(1, (1 << 31) - 1)
-_QTY = click.IntRange(min=0, max=(1 << 63) - 1)
-
-
 @command.command("send")
-@_venue_options
-@click.option("--security-id", type=_SECURITY_ID, required=True, help="Number of the instrument.")
+@venue_options
+@click.option("--security-id", type=SECURITY_ID, required=True, help="Number of the instrument.")
 @click.option("--side", type=click.Choice(list(SIDES)), required=True)
-@click.option("--qty", type=_QTY, required=True, help="Lots.")
+@click.option("--qty", type=QTY, required=True, help="Lots.")
 @click.option("--type", "ord_type", type=click.Choice(list(ORDER_TYPES)), default="limit", show_default=True)
 @click.option("--price", type=Price(), help="Limit, exact decimal text; for the types that have one.")
 @click.option("--stop-price", type=Price(), help="Trigger of the stop and if-touched types.")
 @click.option("--tif", type=click.Choice(list(TIMES_IN_FORCE)), default="day", show_default=True)
 @click.option("--expire", type=UtcTime(), help="End of a gtd order, as 2026-11-21T17:30:00 (UTC).")
-@click.option("--display-qty", type=_QTY, help="Lots that an iceberg shows.")
-@click.option("--min-qty", type=_QTY, help="Fewest lots to be filled at once, or the order is cancelled.")
+@click.option("--display-qty", type=QTY, help="Lots that an iceberg shows.")
+@click.option("--min-qty", type=QTY, help="Fewest lots to be filled at once, or the order is cancelled.")
 @click.option("--post-only", is_flag=True, help="Reject it where it would trade at once.")
 @click.option("--slide", is_flag=True, help="Post-only, but move it to the next price that does not trade.")
 @click.option("--reduce-only", is_flag=True, help="Only what makes the account's position smaller.")
 @click.option("--hidden", is_flag=True, help="Not on the market data feed.")
-@click.option("--stp-id", type=click.IntRange(1, (1 << 32) - 2), help="Orders of one number do not trade together.")
+@click.option("--stp-id", type=STP_ID, help="Orders of one number do not trade together.")
 @click.option("--stp", type=click.Choice(list(STP_INSTRUCTIONS)), help="Which of the two goes. [default: newest]")
-@click.option("--group", type=click.IntRange(1, (1 << 16) - 2), help="CancelGroupID, for mass-cancel.")
-@click.option("--cl-ord-id", type=click.IntRange(min=1), help="Else the last one used, plus 1.")
-def send(
-    venue: Venue,
-    security_id: int,
-    side: str,
-    qty: int,
-    ord_type: str,
-    price: int | None,
-    stop_price: int | None,
-    tif: str,
-    expire: int | None,
-    display_qty: int | None,
-    min_qty: int | None,
-    post_only: bool,
-    slide: bool,
-    reduce_only: bool,
-    hidden: bool,
-    stp_id: int | None,
-    stp: str | None,
-    group: int | None,
-    cl_ord_id: int | None,
-) -> None:
+@click.option("--group", type=GROUP, help="CancelGroupID, for mass-cancel.")
+@click.option("--cl-ord-id", type=CL_ORD_ID, help="Else the last one used, plus 1.")
+def send(venue: Venue, ord_type: str, cl_ord_id: int | None, **values: Any) -> None:
     """Send one order and print the reports that answer it: a NewOrderShort where that says it all, else a
     NewOrderSingle. What goes with what is the venue's to say (docs/MATCHING.md, section 3).
 
@@ -270,42 +150,15 @@ def send(
       pitwire client send --security-id 1 --side buy --qty 20 --price 10 --tif auction
       pitwire client send --security-id 1 --side buy --qty 20 --price 10 --stp-id 7 --stp decrement
     """
-    exec_inst = POST_ONLY * post_only | POST_ONLY_SLIDE * slide | REDUCE_ONLY * reduce_only | HIDDEN * hidden
-    more = (stop_price, expire, display_qty, min_qty, stp_id, stp, group)
-    is_short = ord_type == "limit" and price is not None and all(value is None for value in more)
-    if stp is not None and stp_id is None:
+    if values["stp"] is not None and values["stp_id"] is None:
         raise click.UsageError("--stp needs --stp-id: the number that the two orders share.")
-
-    def ask(session: ClientSession, _: Memory) -> Request:
-        if is_short and price is not None:
-            time_in_force = TIMES_IN_FORCE[tif]
-            return session.new_order(security_id, SIDES[side], price, qty, time_in_force, exec_inst, cl_ord_id)
-        return session.new_order_single(
-            security_id,
-            SIDES[side],
-            qty,
-            ord_type=ORDER_TYPES[ord_type],
-            price_nanos=price,
-            stop_price_nanos=stop_price,
-            time_in_force=TIMES_IN_FORCE[tif],
-            expire_time_ns=expire,
-            display_lots=display_qty,
-            min_qty_lots=min_qty,
-            exec_inst=exec_inst,
-            self_match_prevention_id=stp_id,
-            stp_instruction=0 if stp_id is None else STP_INSTRUCTIONS[stp or "newest"],
-            cancel_group=group,
-            cl_ord_id=cl_ord_id,
-            sending_time_ns=time.time_ns(),
-        )
-
-    _exchange(venue, ask)
+    _exchange(venue, lambda session, _: send_request(session, values | {"type": ord_type}, cl_ord_id))
 
 
 @command.command("cancel")
-@_venue_options
-@click.option("--order", type=click.IntRange(min=1), required=True, help="ClOrdID of the order.")
-@click.option("--security-id", type=_SECURITY_ID, help="Only for an order that was not sent from here.")
+@venue_options
+@click.option("--order", type=CL_ORD_ID, required=True, help="ClOrdID of the order.")
+@click.option("--security-id", type=SECURITY_ID, help="Only for an order that was not sent from here.")
 @click.option("--side", type=click.Choice(list(SIDES)), help="Only for an order that was not sent from here.")
 def cancel(venue: Venue, order: int, security_id: int | None, side: str | None) -> None:
     """Cancel one order.
@@ -322,13 +175,13 @@ def cancel(venue: Venue, order: int, security_id: int | None, side: str | None) 
 
 
 @command.command("replace")
-@_venue_options
-@click.option("--order", type=click.IntRange(min=1), required=True, help="ClOrdID of the order.")
-@click.option("--qty", type=_QTY, required=True, help="The new total, in lots; what is filled counts.")
+@venue_options
+@click.option("--order", type=CL_ORD_ID, required=True, help="ClOrdID of the order.")
+@click.option("--qty", type=QTY, required=True, help="The new total, in lots; what is filled counts.")
 @click.option("--price", type=Price(), help="The new limit; else it stays.")
 @click.option("--stop-price", type=Price(), help="The new trigger; else it stays.")
-@click.option("--display-qty", type=_QTY, help="The new displayed quantity of an iceberg; else it stays.")
-@click.option("--security-id", type=_SECURITY_ID, help="Only for an order that was not sent from here.")
+@click.option("--display-qty", type=QTY, help="The new displayed quantity of an iceberg; else it stays.")
+@click.option("--security-id", type=SECURITY_ID, help="Only for an order that was not sent from here.")
 @click.option("--side", type=click.Choice(list(SIDES)), help="Only for an order that was not sent from here.")
 def replace(
     venue: Venue,
@@ -358,12 +211,12 @@ def replace(
 
 
 @command.command("mass-cancel")
-@_venue_options
-@click.option("--security-id", type=_SECURITY_ID, help="Only orders of this instrument.")
+@venue_options
+@click.option("--security-id", type=SECURITY_ID, help="Only orders of this instrument.")
 @click.option("--side", type=click.Choice(list(SIDES)), help="Only orders of this side.")
 @click.option("--above", type=Price(), help="Only orders above this price; needs --security-id.")
 @click.option("--below", type=Price(), help="Only orders below this price; needs --security-id.")
-@click.option("--group", type=click.IntRange(1, (1 << 16) - 2), help="Only orders of this CancelGroupID.")
+@click.option("--group", type=GROUP, help="Only orders of this CancelGroupID.")
 def mass_cancel(
     venue: Venue, security_id: int | None, side: str | None, above: int | None, below: int | None, group: int | None
 ) -> None:
@@ -387,3 +240,28 @@ def mass_cancel(
             cancel_group=group,
         ),
     )
+
+
+@command.command("status")
+@venue_options
+@click.option("--order", type=CL_ORD_ID, required=True, help="ClOrdID of the order, the newest one.")
+def status(venue: Venue, order: int) -> None:
+    """Ask how an order stands.
+
+    \b
+    Example:
+      pitwire client status --key-file desk.key --order 7
+    """
+    _exchange(venue, lambda session, _: session.ask_status(order, time.time_ns()))
+
+
+@command.command("watermark")
+@venue_options
+def watermark(venue: Venue) -> None:
+    """Ask for the highest ClOrdID that the venue has taken from this key or session.
+
+    \b
+    Example:
+      pitwire client watermark --key-file desk.key
+    """
+    _exchange(venue, lambda session, _: session.ask_watermark(time.time_ns()))

@@ -40,6 +40,7 @@ STATUS_NAMES = {0: "pre-open", 1: "open", 2: "halt", 3: "pause", 4: "closed", 5:
 AUCTION_NAMES = {1: ", opening auction", 2: ", closing auction", 3: ", volatility auction"}
 _SIDE_NAMES = {1: "buy", 2: "sell", 5: "sell short", 6: "sell short exempt"}
 _NANOS = Decimal(10**9)
+_REJECTED = 56
 
 
 class Price(click.ParamType[int]):
@@ -122,6 +123,13 @@ def report_line(report: Report) -> str:
         case "ExecutionReportReject":
             why = values.OrdRejReason
             return f"rejected   {_order(values)}: {REJECT_SENTENCES.get(why, f'reason {why}')} ({why})"
+        case "OrderStatusReport" if values.OrdStatus == _REJECTED:
+            return f"not open   order {values.ClOrdID}"
+        case "OrderStatusReport":
+            rest = f"{values.LeavesQty} @ {_price(values.Price)} open, {values.CumQty} filled, OrderID {values.OrderID}"
+            return f"open       {_order(values)} {rest}"
+        case "WatermarkReport":
+            return f"watermark  {values.ClOrdID} is the highest ClOrdID that was taken"
         case "BusinessMessageReject":
             return f"rejected   message {values.RefSeqNum}: reason {values.BusinessRejectReason}"
         case "NotApplied":

@@ -1,20 +1,22 @@
-"""`pitwire client watch` and `retransmit`: follow the feed, and get published messages again."""
+"""`pitwire client watch` and `retransmit`: follow a feed, and get published messages again."""
 
 from __future__ import annotations
 
 import json
 import sys
 import time
+from collections import deque
 from typing import Any
 
 import click
 
 from appliance.cli.client_text import STATUS_NAMES, message_json, message_line
+from appliance.cli.feed_lines import line_address, lines_of
 from appliance.cli.settings import config_option
-from appliance.client.book import SIDE_BUY, SIDE_SELL, BookTrade
+from appliance.client.book import SIDE_BUY, SIDE_SELL, BookTrade, FeedBook
 from appliance.client.drill import Dropper
 from appliance.client.feed import FeedHandler, FeedMessage
-from appliance.client.follower import FeedAddress, FeedFollower
+from appliance.client.follower import FeedAddress, FeedFollower, policy_of
 from appliance.client.recovery import RecoveryClient, RetransmitError
 from appliance.config import Config
 from appliance.decode.item import price_text
@@ -24,76 +26,99 @@ REFRESHES_A_SECOND = 8
 TOPIC_SECONDS = 3.0
 LEVELS_SHOWN = 8
 TRADES_SHOWN = 10
-
-
-def _address(
-    config: Config,
-    group: str | None,
-    port: int | None,
-    interface_ip: str | None,
-    host: str | None,
-    tcp_port: int | None,
-) -> FeedAddress:
-    return FeedAddress(
-        group=group or config.feed.group,
-        udp_port=port or config.feed.udp_port,
-        interface_ip=interface_ip or config.feed.interface_ip,
-        recovery_ip=host or config.recovery.ip,
-        recovery_port=(tcp_port or config.recovery.tcp_port) if config.recovery.enabled else 0,
-    )
+EVENTS_SHOWN = 10
+COUNTED = (
+    ("gaps", "{} gap(s) found"),
+    ("messages_recovered", "{} message(s) came by TCP"),
+    ("messages_skipped", "{} message(s) given up for snapshots"),
+    ("epochs", "the publisher numbers anew (epoch {epoch})"),
+    ("packets_bad", "{} packet(s) cannot be read"),
+    ("snapshots_loaded", "{} snapshot(s) loaded"),
+    ("contradictions", "{} message(s) contradict a book"),
+    ("failures", "recovery failed: {fault}"),
+)
+"""Counters of the handler and the subscriber, and what is said when they rise."""
 
 
 def _follow(address: FeedAddress, **facts: Any) -> FeedFollower:
     try:
         return FeedFollower(address, **facts)
     except OSError as error:
+        where = ", ".join(f"{line.ip}:{line.udp_port}" for line in (*address.lines, *address.snapshot_lines))
         raise click.ClickException(
-            f"Cannot join {address.group}:{address.udp_port} on {address.interface_ip}: {error.strerror or error}."
+            f"Cannot join {where} on {address.interface_ip}: {error.strerror or error}."
         ) from None
 
 
 class Watch:
     """What `watch` keeps and shows."""
 
-    def __init__(self, security_id: int | None, as_json: bool) -> None:
+    def __init__(self, security_id: int | None, as_json: bool, tells_events: bool) -> None:
         self.security_id = security_id
-        self.render = message_json if as_json else message_line
+        self.as_json = as_json
         self.lines = False
         self.messages = 0
-        self.trades: list[BookTrade] = []
+        self.trades: deque[BookTrade] = deque(maxlen=TRADES_SHOWN)
+        self.events: deque[tuple[float, str]] = deque(maxlen=EVENTS_SHOWN)
+        self._tells_events = tells_events
+        self._state = ""
+        self._counts: dict[str, int] = {}
+        self._began = time.monotonic()
 
     def on_message(self, message: FeedMessage) -> None:
         """Count, and print where lines are wanted."""
-        ours = self.security_id is None or getattr(message.values, "InstrumentId", None) == self.security_id
-        if not ours:
+        numbers = message.instrument
+        if self.security_id is not None and (numbers is None or numbers.security_id != self.security_id):
             return
         self.messages += 1
         if self.lines:
-            click.echo(self.render(message))
+            click.echo(message_json(message) if self.as_json else message_line(message))
 
     def on_trade(self, trade: BookTrade) -> None:
         """Keep the newest."""
         if self.security_id in (None, trade.security_id):
-            self.trades = [trade, *self.trades[: TRADES_SHOWN - 1]]
+            self.trades.appendleft(trade)
+
+    def notice(self, follower: FeedFollower) -> None:
+        """Make events of a state that changed and of counters that rose."""
+        counts = vars(follower.handler.counters) | vars(follower.subscriber.counters)
+        for name, sentence in COUNTED:
+            risen = counts[name] - self._counts.get(name, 0)
+            if risen > 0:
+                self._tell(
+                    sentence.format(f"{risen:,}", epoch=follower.handler.epoch, fault=follower.last_fault or "once")
+                )
+        self._counts = counts
+        if follower.state != self._state:
+            self._state = follower.state
+            self._tell(f"{self._state}, at message {follower.subscriber.sequence:,}")
+
+    def _tell(self, sentence: str) -> None:
+        seconds = time.monotonic() - self._began
+        self.events.appendleft((seconds, sentence))
+        if self.lines and self._tells_events:
+            facts = {"event": sentence, "seconds": round(seconds, 3), "state": self._state}
+            click.echo(json.dumps(facts) if self.as_json else f"{seconds:8.3f} s {sentence}")
 
     def shown(self, follower: FeedFollower) -> int:
         """The instrument whose book is shown: the one asked for, else that of the newest trade, else the lowest."""
         if self.security_id is not None:
             return self.security_id
-        return self.trades[0].security_id if self.trades else min(follower.book.instruments, default=0)
+        return self.trades[0].security_id if self.trades else min(follower.book.security_ids(), default=0)
 
     def picture(self, follower: FeedFollower) -> Any:
-        """Book, trades and state of the feed, for rich."""
+        """Book, trades, gaps and recoveries, and the state of the feed, for rich."""
         from rich.columns import Columns
         from rich.console import Group
         from rich.table import Table
 
         security_id = self.shown(follower)
-        instrument = follower.book.instruments.get(security_id)
-        status = STATUS_NAMES.get(instrument.trading_status or 0, "") if instrument else "nothing yet"
-        levels = Table("orders", "bid lots", "bid", "offer", "offer lots", "orders", title=f"{security_id} {status}")
-        bids = follower.book.levels(security_id, SIDE_BUY, LEVELS_SHOWN)
-        offers = follower.book.levels(security_id, SIDE_SELL, LEVELS_SHOWN)
+        book, told = follower.book, follower.book.trading_status(security_id)
+        status = "nothing yet" if told is None else STATUS_NAMES.get(told, "")
+        worth = "" if follower.subscriber.is_right(security_id) else ", recovering"
+        title = f"{security_id} {status}{worth} (L{book.level})"
+        levels = Table("orders", "bid lots", "bid", "offer", "offer lots", "orders", title=title)
+        bids, offers = (_levels(follower, security_id, side) for side in (SIDE_BUY, SIDE_SELL))
         for row in range(LEVELS_SHOWN):
             bid = bids[row] if row < len(bids) else None
             offer = offers[row] if row < len(offers) else None
@@ -103,15 +128,33 @@ class Watch:
         trades = Table("instrument", "price", "lots", title="trades")
         for trade in self.trades:
             trades.add_row(str(trade.security_id), price_text(trade.price_nanos), str(trade.qty_lots))
-        return Group(Columns([levels, trades]), _summary_line(follower))
+        events = Table("s", "gaps and recoveries", title="feed")
+        for seconds, sentence in self.events:
+            events.add_row(f"{seconds:.1f}", sentence)
+        return Group(Columns([levels, trades, events]), _lines_text(follower), _summary_line(follower))
+
+
+def _levels(follower: FeedFollower, security_id: int, side: int) -> list[tuple[int, int, int]]:
+    if follower.book.level != 1:
+        return follower.book.levels(security_id, side, LEVELS_SHOWN)
+    top = follower.book.top(security_id)
+    price, lots, orders = top[:3] if side == SIDE_BUY else top[3:]
+    return [] if price is None else [(price, lots, orders)]
+
+
+def _lines_text(follower: FeedFollower) -> str:
+    return "; ".join(
+        f"line {chr(65 + number)}: {line.packets:,} packets, first with {line.messages_first:,} messages"
+        for number, line in enumerate(follower.handler.lines)
+    )
 
 
 def _summary_line(follower: FeedFollower) -> str:
     counters = follower.handler.counters
-    state = "recovering" if follower.recovering else "complete"
     line = (
-        f"{state}: {counters.messages} messages, {counters.gaps} gaps, {counters.messages_recovered} recovered, "
-        f"{counters.duplicates} duplicates, {follower.dropper.dropped} datagrams dropped on purpose, "
+        f"{follower.state}: {counters.messages} messages, {counters.gaps} gaps, "
+        f"{counters.messages_recovered} recovered, {counters.duplicates} duplicates, "
+        f"{follower.dropper.dropped} datagrams dropped on purpose, "
         f"{follower.book.open_orders()} open orders"
     )
     return f"{line} ({follower.last_fault})" if follower.last_fault else line
@@ -121,6 +164,9 @@ def _summary_json(follower: FeedFollower) -> str:
     return json.dumps(
         {
             "summary": vars(follower.handler.counters),
+            "recovery": vars(follower.subscriber.counters),
+            "lines": [vars(line) for line in follower.handler.lines],
+            "state": follower.state,
             "recovering": follower.recovering,
             "dropped_on_purpose": follower.dropper.dropped,
             "open_orders": follower.book.open_orders(),
@@ -132,9 +178,17 @@ def _summary_json(follower: FeedFollower) -> str:
 
 @click.command("watch")
 @config_option
+@click.option(
+    "--level",
+    type=click.Choice(["3", "2", "1"]),
+    default="3",
+    show_default=True,
+    help="Orders, price levels, or the top and trades.",
+)
 @click.option("--security-id", type=click.IntRange(1, (1 << 31) - 1), help="One instrument only.")
 @click.option("--count", type=click.IntRange(min=1), help="End after so many messages.")
 @click.option("--seconds", type=click.FloatRange(min=0.01), help="End after so long.")
+@click.option("--late", is_flag=True, help="Begin with what comes now, and a snapshot; else with the first message.")
 @click.option(
     "--drop-percent",
     type=click.FloatRange(0, 100),
@@ -142,44 +196,59 @@ def _summary_json(follower: FeedFollower) -> str:
     help="Lose so many datagrams on purpose, for practice.",
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Which datagrams are lost.")
-@click.option("--group", metavar="IP", help="Multicast group. [default: the configuration's]")
-@click.option("--port", type=click.IntRange(1, 65535), help="UDP port of the group.")
+@click.option("--group", metavar="IP", help="Line A: multicast group, or our address. [default: the configuration's]")
+@click.option("--port", type=click.IntRange(1, 65535), help="Its UDP port. With either of them there is no line B.")
+@click.option("--line", "lines", multiple=True, metavar="IP:PORT", help="Another line, as often as there are any.")
 @click.option("--interface-ip", metavar="IP", help="Address of our interface to the feed.")
 @click.option("--host", metavar="IP", help="Address of the recovery server.")
 @click.option("--tcp-port", type=click.IntRange(1, 65535), help="Its TCP port.")
+@click.option("--events", "tells_events", is_flag=True, help="Gaps and recoveries among the lines of a pipe, too.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a message, and one at the end.")
 def watch(
     config: Config,
+    level: str,
     security_id: int | None,
     count: int | None,
     seconds: float | None,
+    late: bool,
     drop_percent: float,
     seed: int,
     group: str | None,
     port: int | None,
+    lines: tuple[str, ...],
     interface_ip: str | None,
     host: str | None,
     tcp_port: int | None,
+    tells_events: bool,
     as_json: bool,
 ) -> None:
-    """Follow the market data feed from its first message: book and trades live on a terminal, lines on a pipe.
+    """Follow the market data feed: book, trades, gaps and recoveries live on a terminal, lines on a pipe.
 
-    What was missed, and what --drop-percent loses, comes over TCP; messages are shown in order, each once.
+    Lines A and B are heard, what comes first counts. What was missed, and what --drop-percent loses, comes over TCP;
+    messages are shown in order, each once.
 
     \b
     Examples:
       pitwire client watch --security-id 1
+      pitwire client watch --level 1 --late
       pitwire client watch --seconds 10 --drop-percent 5 | tail -1
     """
-    shown = Watch(security_id, as_json)
-    address = _address(config, group, port, interface_ip, host, tcp_port)
-    dropper = Dropper(drop_percent, seed)
+    shown = Watch(security_id, as_json, tells_events)
+    address = lines_of(config, int(level), group, port, lines, interface_ip, host, tcp_port)
+    facts: dict[str, Any] = {
+        "dropper": Dropper(drop_percent, seed),
+        "policy": policy_of(address, from_first=not late),
+        "books": FeedBook(int(level)),
+        "on_message": shown.on_message,
+        "on_trade": shown.on_trade,
+    }
     deadline = time.monotonic() + seconds if seconds is not None else None
-    with _follow(address, dropper=dropper, on_message=shown.on_message, on_trade=shown.on_trade) as follower:
+    with _follow(address, **facts) as follower:
 
         def steps() -> Any:
             while (count is None or shown.messages < count) and (deadline is None or time.monotonic() < deadline):
                 follower.poll(POLL_SECONDS)
+                shown.notice(follower)
                 yield
 
         try:
@@ -236,7 +305,7 @@ def retransmit(
     """
     import uuid
 
-    address = _address(config, group, port, interface_ip, host, tcp_port)
+    address = line_address(config, group, port, interface_ip, host, tcp_port)
     if not address.recovery_port:
         raise click.UsageError("The configuration has recovery.enabled = false: give --tcp-port.")
     try:

@@ -11,9 +11,11 @@ from typing import Any
 import click
 
 from appliance import live_view, prometheus
+from appliance.distributor_counters import DISTRIBUTOR_COUNTERS
 from appliance.observe import ObserveError, Observer, Snapshot, latency_facts, rates
 from native.counters import COUNTERS
 
+_OF_THE_DISTRIBUTOR = {counter.name: counter.sentence for counter in DISTRIBUTOR_COUNTERS}
 _SENTENCES = {counter.name: counter.sentence for counter in COUNTERS}
 
 
@@ -75,6 +77,9 @@ def facts(name: str, now: Snapshot, before: Snapshot | None = None) -> dict[str,
         "stages_ns": {stage: latency_facts(values) for stage, values in now.stages.items()},
         "turns_by_frames": list(now.turns_by_frames),
         "port": now.port,
+        "log": now.log,
+        "distributor": now.distributor,
+        "gateway": now.gateway,
     }
     if before is not None:
         found["rates"] = rates(before.counters, now.counters, max(now.time_ns - before.time_ns, 1) / 1e9)
@@ -104,6 +109,11 @@ def _print_once(now: Snapshot, name: str, show_all: bool, as_json: bool) -> None
         click.echo(json.dumps(facts(name, now)))
         return
     rows = [(key, f"{value:,}", _SENTENCES[key]) for key, value in now.counters.items() if value or show_all]
+    rows += [
+        (f"distributor {key}", f"{value:,}", _OF_THE_DISTRIBUTOR[key])
+        for key, value in now.distributor.items()
+        if value or show_all
+    ]
     if sys.stdout.isatty():
         from rich.console import Console
         from rich.table import Table
@@ -117,6 +127,9 @@ def _print_once(now: Snapshot, name: str, show_all: bool, as_json: bool) -> None
     else:
         for key, value, _ in rows:
             click.echo(f"{key:<24} {value:>20}")
+    if now.log:
+        shown = {name: value for name, value in now.log.items() if value or show_all}
+        click.echo("log: " + " ".join(f"{name} {value:,}" for name, value in shown.items()))
     latencies = {} if now.turns is None else {"turn": now.turns}
     for stage, values in (latencies | now.stages).items():
         found = latency_facts(values)

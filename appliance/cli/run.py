@@ -28,12 +28,13 @@ _STATUS_SECONDS = 1.0
 @click.option("--json", "as_json", is_flag=True, help="One JSON line when it is ready, one when it has stopped.")
 @click.option("--remove", is_flag=True, help="Remove the journal and feed store from shared memory at the end.")
 def command(config: Config, seconds: float | None, as_json: bool, remove: bool) -> None:
-    """Run the appliance until SIGINT or SIGTERM.
+    """Run the appliance until SIGINT, SIGTERM or `pitwire control stop`.
 
-    It takes order-entry datagrams from its port, answers them, publishes the L3 feed by multicast and gives ranges of
-    it again over TCP. Its counters, journal and feed store lie in /dev/shm/pitwire-NAME; `pitwire observe` shows them.
-    The journal stays there when it stops: replay it with `pitwire replay /dev/shm/pitwire-NAME`. What a run that was
-    killed has left is carried on; with journal.mode disk so is the log in journal.directory, however it ended.
+    It takes order-entry datagrams from its port, answers them, publishes market data by multicast (L3; line B, L2, L1
+    and snapshots by a process of its own) and gives ranges of it again over TCP. Its counters, journal and feed stores
+    lie in /dev/shm/pitwire-NAME; `pitwire observe` shows them. The journal stays there when it stops: replay it with
+    `pitwire replay /dev/shm/pitwire-NAME`. What a run that was killed has left is carried on; with journal.mode disk so
+    is the log in journal.directory, however it ended.
 
     \b
     Examples:
@@ -58,6 +59,8 @@ def command(config: Config, seconds: float | None, as_json: bool, remove: bool) 
         raise click.ClickException(str(error)) from None
     if remove:
         appliance.shared.remove()
+    if appliance.replica_disagrees:
+        click.echo("warning: The replica ended in another state than the loop: keep the log and report it.", err=True)
     summary = asdict(appliance.summary)
     if as_json:
         click.echo(json.dumps({"stopped": summary}))
@@ -76,12 +79,18 @@ def _say_ready(appliance: Appliance, as_json: bool) -> None:
         "port": appliance.port.describe(),
         "order_entry": f"{config.order_entry.ip}:{config.order_entry.udp_port}",
         "feed": f"{config.feed.group}:{config.feed.udp_port}",
+        "distributor": _lines(config) if config.distributor.enabled else None,
         "recovery": f"{config.recovery.ip}:{config.recovery.tcp_port}" if config.recovery.enabled else None,
         "shared_memory": str(appliance.shared.path),
     }
     recovered = appliance.log.recovered_records
     if recovered:
         facts["carried_on"] = f"{recovered} records"
+        facts["snapshot"] = str(appliance.recovery.snapshot) if appliance.recovery.snapshot else None
+        facts["decided_again"] = f"{recovered - appliance.recovery.sequence} records"
+        facts["feed_from"] = f"message {appliance.feed_first_number}"
+    if appliance.recovery.refused:
+        facts["passed_over"] = " ".join(appliance.recovery.refused)
     if appliance.log.torn:
         facts["cut_off"] = appliance.log.torn
     if as_json:
@@ -89,6 +98,14 @@ def _say_ready(appliance: Appliance, as_json: bool) -> None:
         return
     for name, value in facts.items():
         click.echo(f"{name:14} {value or 'off'}")
+
+
+def _lines(config: Config) -> str:
+    """The multicast lines of the distributor, A/B."""
+    own = config.distributor
+    lines = [f"L3 -/{own.l3_port_b}", f"L2 {own.l2_port}/{own.l2_port_b}", f"L1 {own.l1_port}/{own.l1_port_b}"]
+    lines.append(f"snapshots {own.snapshot_port}/{own.snapshot_port_b}")
+    return f"A {config.feed.group}, B {own.group_b}: {', '.join(lines)}; {len(own.subscribers)} subscribers by unicast"
 
 
 def _watch(appliance: Appliance, ended: threading.Event, seconds: float | None, as_json: bool) -> None:
@@ -101,6 +118,8 @@ def _watch(appliance: Appliance, ended: threading.Event, seconds: float | None, 
     turns = -1
     while not ended.wait(_CHECK_SECONDS):
         appliance.check()
+        if appliance.stop_asked:
+            break
         if appliance.problem != told:
             told = appliance.problem
             click.echo(f"warning: {told}" if told else "The warning no longer holds.", err=True)

@@ -21,12 +21,18 @@ def command(as_json: bool) -> None:
       pitwire warmup
     """
     start = time.perf_counter()
+    import appliance.recovery.warm_up as recovery
     from appliance.client import replayer
     from appliance.control import warm_up
+    from appliance.distributor.warmup import warm_up as warm_up_distributor
+    from appliance.history import player
     from native.jit import cache_folder
 
     warm_up()
+    player.warm_up()
+    recovery.warm_up()
     replayer.warm_up()
+    warm_up_distributor()
     seconds = time.perf_counter() - start
     if as_json:
         click.echo(json.dumps({"seconds": round(seconds, 3), "cache": str(cache_folder())}))

@@ -1,7 +1,13 @@
-"""A subscriber in one object: multicast socket, feed handler, book, and recovery over TCP. Blocking, one thread."""
+"""A subscriber with sockets: lines, snapshot channel, recovery over TCP. Blocking, one thread, numba-free.
+
+`appliance.client.async_follower` is the same for asyncio. What is right and what is not is decided in
+`appliance.client.subscriber`, which knows no sockets.
+"""
 
 from __future__ import annotations
 
+import ipaddress
+import selectors
 import socket
 import time
 from collections.abc import Callable
@@ -11,30 +17,50 @@ from typing import Final
 from appliance.client.book import BookTrade, FeedBook
 from appliance.client.drill import Dropper
 from appliance.client.feed import FeedHandler, FeedMessage
-from appliance.client.recovery import RecoveryClient, RetransmitError
+from appliance.client.feed_words import Books, FeedState, Range, Snapshot, SubscriberPolicy
+from appliance.client.recovery import RecoveryClient, RetransmitError, RetransmitRejected
+from appliance.client.subscriber import FeedSubscriber
 
 DATAGRAM_BYTES_MAX: Final = 2048
 RECEIVE_BUFFER_BYTES: Final = 8 << 20
 BURST_MAX: Final = 512
-PATIENCE_SECONDS: Final = 0.005
-"""How long a hole may stay before TCP is asked: datagrams may overtake each other."""
-RETRY_SECONDS: Final = 0.25
-"""Pause after a recovery that failed."""
+NEVER: Final = 1 << 62
+
+
+@dataclass(frozen=True)
+class LineAddress:
+    """Where a line is heard: a multicast group, or an address of ours for unicast; and the interface for multicast."""
+
+    ip: str
+    udp_port: int
+    interface_ip: str = "127.0.0.1"
 
 
 @dataclass(frozen=True)
 class FeedAddress:
-    """Where a feed is: its group, the address of our interface to it, and its recovery server (port 0: none)."""
+    """Where a feed is: line A, its other lines, its snapshot channel, its recovery server (port 0: none)."""
 
     group: str = "239.192.26.1"
     udp_port: int = 26401
     interface_ip: str = "127.0.0.1"
     recovery_ip: str = "127.0.0.1"
     recovery_port: int = 26402
+    other_lines: tuple[LineAddress, ...] = ()
+    """Line B, and so on: the same messages and numbers."""
+    snapshot_lines: tuple[LineAddress, ...] = ()
+    channel_id: int | None = None
+    """None: that of the first packet. To be given where several channels come to one port."""
+    snapshot_channel_id: int | None = None
+
+    @property
+    def lines(self) -> tuple[LineAddress, ...]:
+        """All lines, A first."""
+        return LineAddress(self.group, self.udp_port, self.interface_ip), *self.other_lines
 
 
-def join(group: str, udp_port: int, interface_ip: str) -> socket.socket:
-    """A socket that receives the datagrams of a multicast group on the interface that has `interface_ip`.
+def join(ip: str, udp_port: int, interface_ip: str) -> socket.socket:
+    """A socket that receives the datagrams of a multicast group on the interface that has `interface_ip`, or those that
+    are sent to our own address `ip`.
 
     Raises OSError.
     """
@@ -42,35 +68,62 @@ def join(group: str, udp_port: int, interface_ip: str) -> socket.socket:
     try:
         receiver.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
-        receiver.bind((group, udp_port))
-        membership = socket.inet_aton(group) + socket.inet_aton(interface_ip)
-        receiver.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
-    except OSError:
+        receiver.bind((ip, udp_port))
+        if ipaddress.ip_address(ip).is_multicast:
+            membership = socket.inet_aton(ip) + socket.inet_aton(interface_ip)
+            receiver.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
+    except (OSError, ValueError) as error:
         receiver.close()
-        raise
+        raise error if isinstance(error, OSError) else OSError(str(error)) from None
     return receiver
+
+
+def policy_of(address: FeedAddress, from_first: bool = True) -> SubscriberPolicy:
+    """What a subscriber can do with what there is at an address. Who begins with the first message wants every one:
+    then holes are mended by ranges only, however long that takes."""
+    return SubscriberPolicy(
+        from_first=from_first,
+        hole_messages_max=NEVER if from_first else SubscriberPolicy.hole_messages_max,
+        range_failures_max=NEVER if from_first else SubscriberPolicy.range_failures_max,
+        has_ranges=bool(address.recovery_port),
+        has_snapshots=bool(address.recovery_port),
+        has_snapshot_loop=bool(address.snapshot_lines),
+    )
 
 
 @dataclass
 class FeedFollower:
-    """Follows a feed from its first message on. `poll` again and again; `book` is right whenever not `recovering`."""
+    """Follows a feed. `poll` again and again; the books are the venue's whenever `state` is COMPLETE."""
 
     address: FeedAddress
     dropper: Dropper = field(default_factory=lambda: Dropper(0))
     on_message: Callable[[FeedMessage], None] | None = None
     on_trade: Callable[[BookTrade], None] | None = None
-    handler: FeedHandler = field(default_factory=FeedHandler)
-    book: FeedBook = field(default_factory=FeedBook)
-    recoveries: int = 0
-    """Ranges that came over TCP."""
-    last_fault: str = ""
-    """Why the last recovery failed; empty once one worked."""
-    _hole_since: float = 0.0
-    _retry_at: float = 0.0
+    on_transaction: Callable[[int, bool], None] | None = None
+    policy: SubscriberPolicy | None = None
+    """None: from the first message on, by whatever the address has."""
+    books: Books = field(default_factory=FeedBook)
 
     def __post_init__(self) -> None:
-        """Join the group. Raises OSError."""
-        self._socket = join(self.address.group, self.address.udp_port, self.address.interface_ip)
+        """Join the lines. Raises OSError."""
+        self.subscriber = FeedSubscriber(
+            self.policy or policy_of(self.address),
+            self.books,
+            self.address.channel_id,
+            self.address.snapshot_channel_id,
+            self.on_message,
+            self.on_trade,
+            self.on_transaction,
+        )
+        self._selector = selectors.DefaultSelector()
+        try:
+            for number, line in enumerate((*self.address.lines, *self.address.snapshot_lines)):
+                receiver = join(line.ip, line.udp_port, line.interface_ip)
+                receiver.setblocking(False)
+                self._selector.register(receiver, selectors.EVENT_READ, number)
+        except OSError:
+            self.close()
+            raise
 
     def __enter__(self) -> FeedFollower:
         return self
@@ -79,63 +132,91 @@ class FeedFollower:
         self.close()
 
     def close(self) -> None:
-        """Leave the group."""
-        self._socket.close()
+        """Leave the lines."""
+        for key in list(self._selector.get_map().values()):
+            assert isinstance(key.fileobj, socket.socket)
+            key.fileobj.close()
+        self._selector.close()
+
+    @property
+    def handler(self) -> FeedHandler:
+        """What puts the packets of the lines in order."""
+        return self.subscriber.handler
+
+    @property
+    def book(self) -> Books:
+        """The books."""
+        return self.subscriber.books
+
+    @property
+    def state(self) -> FeedState:
+        """What the books are worth."""
+        return self.subscriber.state
 
     @property
     def recovering(self) -> bool:
-        """Messages are missing: the book is right but old."""
-        return self.handler.recovering
+        """Messages are missing: books are old, or wait for snapshots."""
+        return self.handler.recovering or (self.handler.counters.packets > 0 and not self.subscriber.sound)
+
+    @property
+    def recoveries(self) -> int:
+        """Ranges and snapshots that came over TCP."""
+        return self.subscriber.counters.ranges + self.subscriber.counters.snapshots
+
+    @property
+    def last_fault(self) -> str:
+        """Why the last recovery failed; empty once one worked."""
+        return self.subscriber.last_fault
 
     def poll(self, timeout_seconds: float) -> int:
-        """Take what came within `timeout_seconds` (at most a burst), recover what is missing; returns messages."""
+        """Take what came within `timeout_seconds` (at most a burst a line), recover what is missing; returns messages
+        that were applied."""
         taken = 0
-        self._socket.settimeout(timeout_seconds)
-        for _ in range(BURST_MAX):
-            try:
-                datagram = self._socket.recv(DATAGRAM_BYTES_MAX)
-            except (TimeoutError, BlockingIOError):
-                break
-            self._socket.settimeout(0)
-            if not self.dropper.loses():
-                taken += self._take(datagram)
+        for key, _ in self._selector.select(timeout_seconds):
+            assert isinstance(key.fileobj, socket.socket)
+            for _ in range(BURST_MAX):
+                try:
+                    datagram = key.fileobj.recv(DATAGRAM_BYTES_MAX)
+                except (BlockingIOError, InterruptedError):
+                    break
+                if not self.dropper.loses():
+                    taken += self._take(datagram, key.data)
         return taken + self._recover()
 
-    def _take(self, packet: bytes) -> int:
-        messages = self.handler.receive(packet)
-        for message in messages:
-            trade = self.book.apply(message)
-            if self.on_message is not None:
-                self.on_message(message)
-            if trade is not None and self.on_trade is not None:
-                self.on_trade(trade)
-        return len(messages)
+    def _take(self, packet: bytes, line: int) -> int:
+        now_ns = time.monotonic_ns()
+        if line >= len(self.address.lines):
+            self.subscriber.receive_snapshot(packet, now_ns)
+            return 0
+        return self.subscriber.receive(packet, now_ns, line)
 
     def _recover(self) -> int:
-        """Ask for the hole, once it is old enough to be one."""
-        wanted, topic = self.handler.wanted(), self.handler.topic_session_id
-        now = time.monotonic()
-        if wanted is None:
-            self._hole_since = 0.0
-            return 0
-        if not self._hole_since:
-            self._hole_since = now
-        if topic is None or not self.address.recovery_port:
-            return 0
-        if now < max(self._hole_since + PATIENCE_SECONDS, self._retry_at):
-            return 0
-        taken = 0
+        """Ask for what is missing, once it is old enough to be so."""
+        before = self.handler.counters.messages
+        while (wanted := self.subscriber.wanted(time.monotonic_ns())) is not None:
+            if isinstance(wanted, Range) and self.handler.topic_session_id is None:
+                break  # nobody has said yet whom to ask
+            fault, retry_ns = self._ask(wanted)
+            self.subscriber.answered(wanted, time.monotonic_ns(), fault, retry_ns)
+        return self.handler.counters.messages - before
+
+    def _ask(self, wanted: Range | Snapshot) -> tuple[str, int]:
+        """Get it. Returns why that did not work, or nothing; and how long to wait before the next try, ns."""
         try:
-            with RecoveryClient(self.address.recovery_ip, self.address.recovery_port, topic) as client:
-                while wanted is not None:
-                    for packet in client.fetch(*wanted):
-                        taken += self._take(packet)
-                    self.recoveries += 1
-                    before, wanted = wanted, self.handler.wanted()
-                    if wanted is not None and wanted[0] <= before[0]:
-                        raise RetransmitError("The recovery server serves another epoch or channel than the feed's.")
-            self.last_fault = ""
+            address = self.address
+            topic = self.handler.topic_session_id or bytes(16)
+            with RecoveryClient(address.recovery_ip, address.recovery_port, topic) as client:
+                if isinstance(wanted, Range):
+                    for packet in client.fetch(wanted.from_sequence, wanted.messages):
+                        self.subscriber.receive(packet, time.monotonic_ns())
+                    if self.subscriber.sequence < wanted.from_sequence:
+                        return "The recovery server serves another epoch or channel than the feed's.", 0
+                else:
+                    assert self.handler.channel_id is not None
+                    for packet in client.snapshot(self.handler.channel_id, wanted.security_id, wanted.minimum_sequence):
+                        self.subscriber.receive_snapshot(packet, time.monotonic_ns())
+        except RetransmitRejected as error:
+            return str(error), error.retry_ns
         except (OSError, RetransmitError) as error:
-            self.last_fault = str(error) or type(error).__name__
-            self._retry_at = now + RETRY_SECONDS
-        return taken
+            return str(error) or type(error).__name__, 0
+        return "", 0

@@ -5,7 +5,7 @@ Numbers are those of FIX and of `codecs/schemas/order_entry.xml`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
@@ -50,6 +50,8 @@ class State(StrEnum):
     """A cancel request that was carried out."""
     NOT_APPLIED = "not applied"
     """Lost on the way, for good: the server has not seen it and never will."""
+    OVER = "over"
+    """It was taken under an earlier session id, whose reports are gone, and has no open order now."""
 
 
 OPEN_STATES: Final = frozenset({State.NEW, State.PARTIALLY_FILLED})
@@ -62,6 +64,8 @@ class Kind(StrEnum):
     CANCEL = "cancel"
     REPLACE = "replace"
     MASS_CANCEL = "mass cancel"
+    STATUS = "order status"
+    WATERMARK = "watermark"
 
 
 @dataclass(slots=True)
@@ -80,11 +84,17 @@ class Request:
     leaves_lots: int = 0
     cum_lots: int = 0
     replaced_by: int = 0
+    resent_as: int = 0
+    """ClOrdID under which a request that was NOT_APPLIED went out again."""
     reject_reason: int = 0
     session_seq: int = 0
     """Its FIXP number; 0 until it left."""
     report_seq: int = 0
     """Number of the newest report that was taken for it."""
+    query_id: int = 0
+    """OrdStatusReqID of a STATUS or WATERMARK request; they have no ClOrdID of their own."""
+    message: bytes = field(default=b"", repr=False)
+    """Its bytes, as long as it may have to be sent again."""
 
     @property
     def is_open(self) -> bool:
@@ -125,6 +135,8 @@ class SessionCounters:
     gaps: int = 0
     missing: int = 0
     """Reports that are missing now."""
+    retransmit_requests: int = 0
+    """How often missing reports were asked for."""
     stale: int = 0
     """Late reports that newer ones had overtaken: kept out of the ledger."""
     not_applied: int = 0

@@ -1,20 +1,23 @@
-"""The client's end of the TCP retransmit channel (PROTOCOLS 3.5): a sans-I/O core, a plain and an asyncio shell."""
+"""The client's end of the TCP recovery channel (PROTOCOLS 3.5), sans I/O: ranges and snapshots; and two shells."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
-from wire.blocks import BlockError, schema
+from wire.blocks import BlockError, Message, schema
 from wire.framing import packets, sofh
 
 FIXP: Final = schema("fixp")
+MARKET_DATA: Final = schema("market_data")
 MESSAGES_A_REQUEST_MAX: Final = 65_536
 PACKET_BYTES_MAX: Final = 2048
 _READ_BYTES: Final = 64 * 1024
+_RETRY: Final = re.compile(r"\bretry_ns=(\d{1,18})\b")
 _REJECT_SENTENCES: Final = {
     0: "the range was not published, or not yet",
     1: "the SessionId is not that of the feed",
@@ -33,6 +36,9 @@ class RetransmitRejected(RetransmitError):
         super().__init__(f"The server refused: {_REJECT_SENTENCES.get(code, f'code {code}')}. {reason}".strip())
         self.code = code
         self.reason = reason
+        found = _RETRY.search(reason)
+        self.retry_ns = int(found.group(1)) if found else 0
+        """How long the server asks us to wait before we ask again; 0: it does not say."""
 
 
 class RangeReceiver:
@@ -93,13 +99,59 @@ class RangeReceiver:
                 if values.NextSeqNo != self.next_sequence or values.RequestTimestamp != self._timestamp_ns:
                     raise RetransmitError("The server answered another request than ours.")
                 self._announced_end = min(values.NextSeqNo + values.Count, self.end)
-            case "RetransmitReject":
-                raise RetransmitRejected(values.Code, values.Reason.decode("utf-8", "replace"))
-            case "Terminate":
-                reason = values.Reason.decode("utf-8", "replace")
-                raise RetransmitError(f"The server ended the session (code {values.Code}): {reason}")
             case _:
-                pass  # heartbeats
+                _refusal(decoded)
+
+
+class SnapshotReceiver:
+    """One SnapshotRequest and its answer: snapshot packets, the last of which has EndOfCycle.
+
+    `security_id` 0: all instruments. `minimum_sequence`: the snapshot has to reflect this message or a later one. Of a
+    snapshot of one instrument the end of the cycle, which says nothing of the others, is kept back.
+    """
+
+    def __init__(self, channel_id: int, security_id: int, minimum_sequence: int) -> None:
+        self.done = False
+        self._security_id = security_id
+        self._frames = sofh.FrameReader(PACKET_BYTES_MAX)
+        message = MARKET_DATA.encode(
+            "SnapshotRequest",
+            ChannelId=channel_id,
+            InstrumentId=security_id,
+            MinimumSequenceNumber=max(minimum_sequence, 0),
+        )
+        self.request: Final = sofh.framed(sofh.ENCODING_SBE_LITTLE_ENDIAN, message)
+
+    def receive(self, octets: bytes) -> list[bytes]:
+        """Packets that are whole now. Raises RetransmitError, as RangeReceiver does."""
+        if not octets:
+            raise RetransmitError("The server closed the connection before the snapshot was whole.")
+        whole = []
+        try:
+            for encoding, message in self._frames.feed(octets):
+                if encoding == sofh.ENCODING_MARKET_DATA_PACKET:
+                    header = packets.parse_header(message)
+                    if not header.flags & packets.FLAG_SNAPSHOT:
+                        raise RetransmitError("The server sent a packet that is not of a snapshot.")
+                    self.done = header.epoch == 0  # in the instrument's place: EndOfCycle
+                    if not (self.done and self._security_id):
+                        whole.append(message)
+                elif encoding == sofh.ENCODING_SBE_LITTLE_ENDIAN:
+                    _refusal(FIXP.decode(message))
+                else:
+                    raise RetransmitError(f"The server sent a frame of unknown encoding {encoding:#06x}.")
+        except (sofh.FrameError, BlockError, packets.PacketError) as error:
+            raise RetransmitError(f"The server's answer cannot be read: {error}") from None
+        return whole
+
+
+def _refusal(decoded: Message) -> None:
+    """Raises RetransmitError if the message refuses a request or ends the session; others are heartbeats."""
+    if decoded.block.name == "RetransmitReject":
+        raise RetransmitRejected(decoded.values.Code, decoded.values.Reason.decode("utf-8", "replace"))
+    if decoded.block.name == "Terminate":
+        reason = decoded.values.Reason.decode("utf-8", "replace")
+        raise RetransmitError(f"The server ended the session (code {decoded.values.Code}): {reason}")
 
 
 def _requests(from_sequence: int, count: int) -> Iterator[tuple[int, int]]:
@@ -135,6 +187,13 @@ class RecoveryClient:
             while not receiver.done:
                 yield from receiver.receive(self._socket.recv(_READ_BYTES))
 
+    def snapshot(self, channel_id: int, security_id: int, minimum_sequence: int) -> Iterator[bytes]:
+        """The packets of a snapshot (see SnapshotReceiver), as they come. Raises RetransmitError."""
+        receiver = SnapshotReceiver(channel_id, security_id, minimum_sequence)
+        self._socket.sendall(receiver.request)
+        while not receiver.done:
+            yield from receiver.receive(self._socket.recv(_READ_BYTES))
+
 
 class AsyncRecoveryClient:
     """The same over asyncio: `client = await AsyncRecoveryClient.connect(...)`."""
@@ -169,3 +228,13 @@ class AsyncRecoveryClient:
                 octets = await asyncio.wait_for(self._reader.read(_READ_BYTES), self._timeout_seconds)
                 for packet in receiver.receive(octets):
                     yield packet
+
+    async def snapshot(self, channel_id: int, security_id: int, minimum_sequence: int) -> AsyncIterator[bytes]:
+        """The packets of a snapshot (see SnapshotReceiver), as they come. Raises RetransmitError."""
+        receiver = SnapshotReceiver(channel_id, security_id, minimum_sequence)
+        self._writer.write(receiver.request)
+        await self._writer.drain()
+        while not receiver.done:
+            octets = await asyncio.wait_for(self._reader.read(_READ_BYTES), self._timeout_seconds)
+            for packet in receiver.receive(octets):
+                yield packet

@@ -25,13 +25,12 @@ from appliance.client.ledger import (
     SessionCounters,
     State,
 )
+from appliance.client.parse import FIXP, HEADER, ORDER_ENTRY, Item, parse
+from appliance.client.reports import apply_report, apply_status
 from native.limits import DATAGRAM_PAYLOAD_BYTES_MAX
-from wire.blocks import BlockError, schema
+from wire.blocks import BlockError
 
-FIXP: Final = schema("fixp")
-ORDER_ENTRY: Final = schema("order_entry")
 CONTEXT_BYTES: Final = FIXP.header.size + FIXP["Context"].size
-_HEADER: Final = FIXP.header
 
 MISSING_MAX: Final = 65_536
 """Of a longer gap only the newest numbers are remembered; older reports that come late count as duplicates."""
@@ -40,11 +39,21 @@ _SCOPE_INSTRUMENT: Final = 1
 _SCOPE_ALL: Final = 7
 _SCOPE_GROUP: Final = 10
 _ACK_BOTH: Final = 2
-_STATUS_EXPIRED: Final = 67
+_CL_ORD_ID: Final = struct.Struct("<Q")
 
 
 class SessionError(Exception):
     """A request cannot be made; the message is one sentence that says why."""
+
+
+def _renamed(message: bytes, cl_ord_id: int, orig_cl_ord_id: int) -> bytes:
+    """The request `message` under another ClOrdID, about another order."""
+    octets = bytearray(message)
+    offsets = ORDER_ENTRY.by_template[HEADER.unpack(message, 0).templateId].offsets
+    _CL_ORD_ID.pack_into(octets, HEADER.size + offsets["ClOrdID"], cl_ord_id)
+    if "OrigClOrdID" in offsets:
+        _CL_ORD_ID.pack_into(octets, HEADER.size + offsets["OrigClOrdID"], orig_cl_ord_id)
+    return bytes(octets)
 
 
 @dataclass
@@ -59,11 +68,20 @@ class ClientSession:
     counters: SessionCounters = field(default_factory=SessionCounters)
     requests: dict[int, Request] = field(default_factory=dict)
     """By ClOrdID: the ledger."""
+    queries: dict[int, Request] = field(default_factory=dict)
+    """By OrdStatusReqID: those that are not answered."""
+    watermark: int = 0
+    """The highest ClOrdID that the server told it has taken."""
     missing: set[int] = field(default_factory=set)
     """Numbers of reports that are known to exist and have not come."""
     last_fault: str = ""
-    _outbox: list[tuple[Request, bytes]] = field(default_factory=list)
+    _outbox: list[Request] = field(default_factory=list)
     _sent: dict[int, Request] = field(default_factory=dict)
+    """By number: what left and was not answered."""
+    _lost: list[Request] = field(default_factory=list)
+    _waiting: list[Request] | None = None
+    """What may leave under a new session id only when its watermark is known; None: nothing has to wait."""
+    _next_query_id: int = 1
 
     # --- requests -----------------------------------------------------------------------------------------------
 
@@ -228,6 +246,24 @@ class ClientSession:
             SendingTime=sending_time_ns,
         )
 
+    def ask_status(self, cl_ord_id: int, sending_time_ns: int = 0) -> Request:
+        """Collect an OrderStatusRequest about the order that goes by `cl_ord_id` now; the ledger takes the answer."""
+        return self._query(Kind.STATUS, "OrderStatusRequest", cl_ord_id, sending_time_ns, ClOrdID=cl_ord_id)
+
+    def ask_watermark(self, sending_time_ns: int = 0) -> Request:
+        """Collect a WatermarkRequest: which ClOrdID is the highest that was taken from us, over all our sessions."""
+        return self._query(Kind.WATERMARK, "WatermarkRequest", 0, sending_time_ns)
+
+    def _query(self, kind: Kind, name: str, cl_ord_id: int, sending_time_ns: int, **values: int) -> Request:
+        request = Request(kind, cl_ord_id, query_id=self._next_query_id)
+        request.message = ORDER_ENTRY.encode(
+            name, OrdStatusReqID=request.query_id, SendingTime=sending_time_ns, **values
+        )
+        self._next_query_id += 1
+        self.queries[request.query_id] = request
+        self._outbox.append(request)
+        return request
+
     def _facts_of(self, cl_ord_id: int, security_id: int | None, side: int | None) -> tuple[int, int]:
         if security_id is not None and side is not None:
             return security_id, side
@@ -253,31 +289,44 @@ class ClientSession:
 
     def _collect(self, request: Request, name: str, **values: Any) -> Request:
         try:
-            message = ORDER_ENTRY.encode(name, ClOrdID=request.cl_ord_id, **values)
+            request.message = ORDER_ENTRY.encode(name, ClOrdID=request.cl_ord_id, **values)
         except struct.error as error:
             raise SessionError(f"A value does not fit {name}: {error}.") from None
+        return self._collected(request)
+
+    def _collected(self, request: Request) -> Request:
         self.next_cl_ord_id = request.cl_ord_id + 1
         self.requests[request.cl_ord_id] = request
-        self._outbox.append((request, message))
+        (self._outbox if self._waiting is None else self._waiting).append(request)
         return request
 
-    def datagrams(self) -> list[bytes]:
-        """Everything collected, numbered, as datagrams of at most 1400 bytes; nothing is collected any more then."""
+    @property
+    def collected(self) -> int:
+        """Requests that have not left yet."""
+        return len(self._outbox) + len(self._waiting or [])
+
+    def numbered(self, requests_max: int | None = None) -> list[tuple[int, bytes]]:
+        """(number, message) of the oldest `requests_max` (None: all) that were collected; they count as sent."""
+        leaving, self._outbox = self._outbox[:requests_max], self._outbox[len(self._outbox[:requests_max]) :]
+        for request in leaving:
+            request.session_seq = self.next_seq
+            self._sent[self.next_seq] = request
+            self.next_seq += 1
+        return [(request.session_seq, request.message) for request in leaving]
+
+    def datagrams(self, requests_max: int | None = None) -> list[bytes]:
+        """The same as datagrams of at most 1400 bytes."""
         datagrams: list[bytes] = []
         current = bytearray()
-        for request, message in self._outbox:
+        for number, message in self.numbered(requests_max):
             if current and len(current) + len(message) > DATAGRAM_PAYLOAD_BYTES_MAX:
                 datagrams.append(bytes(current))
                 current.clear()
             if not current:
-                current += FIXP.encode("Context", SessionId=self.uuid, NextSeqNo=self.next_seq)
+                current += FIXP.encode("Context", SessionId=self.uuid, NextSeqNo=number)
             current += message
-            request.session_seq = self.next_seq
-            self._sent[self.next_seq] = request
-            self.next_seq += 1
         if current:
             datagrams.append(bytes(current))
-        self._outbox.clear()
         return datagrams
 
     def heartbeat(self) -> bytes:
@@ -290,12 +339,12 @@ class ClientSession:
         """Take one datagram: the reports that were not seen before, and the gap that it shows, if any."""
         self.counters.datagrams += 1
         try:
-            first, messages = self._parse(datagram)
+            items, first = self._read(datagram)
         except BlockError as error:
             self.counters.datagrams_bad += 1
             self.last_fault = str(error)
             return Received([], None)
-        if first is None:
+        if items is None or first is None:
             self.counters.datagrams_of_others += 1
             return Received([], None)
         if self.next_report_seq is None:
@@ -307,7 +356,9 @@ class ClientSession:
             self.missing.update(range(max(gap.from_sequence, first - MISSING_MAX), first))
             self.next_report_seq = first
         reports = []
-        for sequence, (name, values) in enumerate(messages, first):
+        for sequence, name, values in items:
+            if sequence is None:
+                continue
             if sequence == self.next_report_seq:
                 self.next_report_seq += 1
             elif sequence in self.missing:
@@ -315,113 +366,133 @@ class ClientSession:
             else:
                 self.counters.duplicates += 1
                 continue
-            reports.append(self._take(sequence, name, values))
+            reports.append(self.apply(sequence, name, values))
         self.counters.missing = len(self.missing)
         return Received(reports, gap)
 
-    def _parse(self, datagram: bytes) -> tuple[int | None, list[tuple[str, Any]]]:
-        """Number of the first message, and the messages by name; number None: the datagram is for another session."""
-        context = FIXP.decode(datagram)
-        if context.block.name != "Context" or None in context.values:
-            raise BlockError(f"The datagram starts with {context.block.name}, not with a whole Context.")
-        if context.values.SessionId != self.uuid:
-            return None, []
-        messages: list[tuple[str, Any]] = []
-        at = context.end
-        while at < len(datagram):
-            if len(datagram) - at < _HEADER.size:
-                raise BlockError("A message header is cut short.")
-            header = _HEADER.unpack(datagram, at)
-            if at + _HEADER.size + header.blockLength > len(datagram):
-                raise BlockError(f"The block of template {header.templateId} is cut short.")
-            family = FIXP if header.schemaId == FIXP.schema_id else ORDER_ENTRY
-            if header.schemaId == family.schema_id and header.templateId in family.by_template:
-                message = family.decode(datagram, at)
-                messages.append((message.block.name, message.values))
-                at = message.end
-            else:
-                messages.append((f"template {header.templateId}", None))
-                at += _HEADER.size + header.blockLength
-        return context.values.NextSeqNo, messages
+    def _read(self, datagram: bytes) -> tuple[list[Item] | None, int | None]:
+        """The messages behind the Context, and the number of the first."""
+        items = parse(datagram, self.uuid).items
+        if items is None:
+            return None, None
+        if items[0].name != "Context":
+            raise BlockError(f"The datagram starts with {items[0].name}, not with a Context.")
+        return items[1:], items[0].values.NextSeqNo
 
-    def _take(self, sequence: int, name: str, values: Any) -> Report:
+    def apply(self, sequence: int, name: str, values: Any) -> Report:
+        """Take the server's application message number `sequence` into the ledger. Each number once, please."""
         self.counters.reports += 1
+        request: Request | None
         if name == "NotApplied":
             self._not_applied(values.FromSeqNo, values.Count)
             return Report(sequence, name, values, None)
-        if name == "BusinessMessageReject":
+        if name in ("OrderStatusReport", "WatermarkReport"):
+            request = self.queries.pop(values.OrdStatusReqID, None)
+            if request is not None:
+                request.state = State.DONE
+                self._learn(request, name, values)
+        elif name == "BusinessMessageReject":
             request = self._sent.get(values.RefSeqNum)
             if request is not None:
                 request.state, request.reject_reason = State.REJECTED, values.BusinessRejectReason
         else:
             request = self.requests.get(getattr(values, "ClOrdID", None) or 0)
-            if request is not None:
-                self._apply(request, sequence, name, values)
+            if request is not None and not apply_report(self.requests, request, sequence, name, values):
+                self.counters.stale += 1
         if request is None:
             self.counters.reports_unknown += 1
-        else:
-            self._sent.pop(request.session_seq, None)
+        elif self._sent.get(request.session_seq) is request:
+            del self._sent[request.session_seq]
+            request.message = b""
         return Report(sequence, name, values, request)
 
+    def _learn(self, query: Request, name: str, values: Any) -> None:
+        """What the answer to a query tells."""
+        if name == "OrderStatusReport":
+            apply_status(self.requests, query.cl_ord_id, values)
+            return
+        self.watermark = values.ClOrdID
+        self.next_cl_ord_id = max(self.next_cl_ord_id, self.watermark + 1)
+        if self._waiting is None:
+            return
+        waiting, self._waiting = self._waiting, None
+        unclear = {request.cl_ord_id: request for request in self.open_orders()}
+        unclear |= {one.cl_ord_id: one for one in waiting if one.cl_ord_id <= self.watermark}
+        self._outbox += [request for request in waiting if request.cl_ord_id > self.watermark]
+        for _, request in sorted(unclear.items()):
+            if request.kind in (Kind.NEW, Kind.REPLACE):
+                self.ask_status(request.cl_ord_id)
+            else:
+                request.state = State.OVER
+
     def _not_applied(self, from_seq: int, count: int) -> None:
-        lost = [seq for seq in self._sent if from_seq <= seq < from_seq + count]
+        end = from_seq + count
+        if count <= len(self._sent):
+            lost = [seq for seq in range(from_seq, end) if seq in self._sent]
+        else:
+            lost = [seq for seq in self._sent if from_seq <= seq < end]
         for seq in lost:
-            self._sent.pop(seq).state = State.NOT_APPLIED
+            request = self._sent.pop(seq)
+            request.state = State.NOT_APPLIED
+            if request.query_id:  # changes nothing, so it is asked again at once
+                del self.queries[request.query_id]
+                self.ask_status(request.cl_ord_id) if request.kind is Kind.STATUS else self.ask_watermark()
+            else:
+                self._lost.append(request)
         self.counters.not_applied += len(lost)
 
-    def _apply(self, request: Request, sequence: int, name: str, values: Any) -> None:
-        if sequence < request.report_seq:
-            self.counters.stale += 1
-            return
-        request.report_seq = sequence
-        match name:
-            case "ExecutionReportNew":
-                self._rests(request, values)
-            case "ExecutionReportModify":
-                self._rests(request, values)
-                self._take_over(request)
-            case "ExecutionReportTrade":
-                request.order_id = values.OrderID
-                request.leaves_lots, request.cum_lots = values.LeavesQty, values.CumQty
-                request.state = State.PARTIALLY_FILLED if values.LeavesQty else State.FILLED
-            case "ExecutionReportCancel":
-                self._canceled(request, values)
-            case "ExecutionReportReject":
-                request.state, request.reject_reason = State.REJECTED, values.OrdRejReason
-            case "ExecutionReportRestated":
-                request.leaves_lots, request.cum_lots = values.LeavesQty, values.CumQty
-                if values.Price is not None:
-                    request.price_nanos = values.Price
-            case "OrderMassActionReport":
-                request.state = State.DONE if values.MassActionResponse else State.REJECTED
-                request.reject_reason = values.MassActionRejectReason or 0
+    # --- sending again ------------------------------------------------------------------------------------------
 
-    def _rests(self, request: Request, values: Any) -> None:
-        request.order_id = values.OrderID
-        request.price_nanos, request.qty_lots = values.Price or 0, values.OrderQty
-        request.leaves_lots, request.cum_lots = values.LeavesQty, values.CumQty
-        request.state = State.PARTIALLY_FILLED if values.CumQty else State.NEW
+    def resend_lost(self) -> list[Request]:
+        """Collect every request that is NOT_APPLIED once more, as a new one: new number, new ClOrdID (`resent_as`).
 
-    def _take_over(self, request: Request) -> None:
-        """The order lives on under `request`; the one that held it before is REPLACED."""
-        before = self.requests.get(request.orig_cl_ord_id)
-        if before is not None:
-            before.state, before.leaves_lots, before.replaced_by = State.REPLACED, 0, request.cl_ord_id
+        Its ClOrdID cannot be used again, because later ones may have been taken. A cancel or replace of an order that
+        was lost, too, names that order's new ClOrdID.
+        """
+        again = []
+        for lost in sorted(self._lost, key=lambda request: request.cl_ord_id):
+            orig_cl_ord_id = lost.orig_cl_ord_id
+            while (before := self.requests.get(orig_cl_ord_id)) is not None and before.resent_as:
+                orig_cl_ord_id = before.resent_as
+            request = Request(
+                lost.kind,
+                self.next_cl_ord_id,
+                lost.security_id,
+                lost.side,
+                lost.price_nanos,
+                lost.qty_lots,
+                orig_cl_ord_id,
+                message=_renamed(lost.message, self.next_cl_ord_id, orig_cl_ord_id),
+            )
+            lost.resent_as, lost.message = request.cl_ord_id, b""
+            again.append(self._collected(request))
+        self._lost.clear()
+        return again
 
-    def _canceled(self, request: Request, values: Any) -> None:
-        """The report names the cancel, or replace to nothing, that did it, or the order itself."""
-        if request.kind is Kind.CANCEL:
-            request.state, request.order_id = State.DONE, values.OrderID
-            gone = self.requests.get(values.OrigClOrdID or request.orig_cl_ord_id)
-        else:
-            gone = request
-            if request.kind is Kind.REPLACE and request.state is State.PENDING:
-                self._take_over(request)
-                request.order_id = values.OrderID
-        if gone is not None:
-            gone.state = State.EXPIRED if values.OrdStatus == _STATUS_EXPIRED else State.CANCELED
-            gone.leaves_lots, gone.cum_lots = 0, values.CumQty
-            gone.report_seq = request.report_seq
+    def begin_anew(self, uuid: bytes) -> None:
+        """Go on under a new session: numbers begin at 1. What was not answered, and what is collected later, waits
+        until the server has told its watermark, the highest ClOrdID that it has taken from us over all sessions.
+
+        Above it nothing was ever taken: that goes out as it is. Up to it, each was taken or lost: how it stands, and
+        how every open order stands, is asked for. What was filled or cancelled under the old session and not heard of
+        stays untold (OVER): its reports are gone. (To send again without asking is safe, too, since the server ignores
+        what is not above its watermark; but what is then lost once more could never be told from what was done.)
+        """
+        unclear = [request for request in self._sent.values() if not request.query_id]
+        asked = [self.requests.get(query.cl_ord_id) for query in self.queries.values() if query.kind is Kind.STATUS]
+        unclear += [request for request in asked if request is not None and request.state is State.PENDING]
+        again = {request.cl_ord_id: request for request in unclear}
+        again |= {request.cl_ord_id: request for request in self._outbox if not request.query_id}
+        again |= {request.cl_ord_id: request for request in self._waiting or []}
+        self._waiting = [request for _, request in sorted(again.items())]
+        self._sent.clear()
+        self._outbox.clear()
+        self.queries.clear()
+        self.uuid, self.next_seq, self.next_report_seq = uuid, 1, 1
+        self.missing.clear()
+        for request in self.requests.values():
+            request.report_seq = request.session_seq = 0
+        self.ask_watermark()
 
     def open_orders(self) -> list[Request]:
         """Own orders that rest, as far as the reports say."""
@@ -430,6 +501,11 @@ class ClientSession:
     def unanswered(self) -> list[Request]:
         """Requests that left and got no answer yet, oldest first."""
         return list(self._sent.values())
+
+    @property
+    def unanswered_count(self) -> int:
+        """How many those are."""
+        return len(self._sent)
 
     def forget_closed(self) -> int:
         """Drop what is over from the ledger, so that it does not grow for ever; returns how many."""
@@ -440,4 +516,5 @@ class ClientSession:
         ]
         for number in over:
             del self.requests[number]
+        self._lost.clear()
         return len(over)

@@ -6,7 +6,6 @@ bytes with what is wrong.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +13,8 @@ from typing import Any, Final
 import numpy as np
 
 from appliance.decode.item import Item
-from native import layout, log_layout
+from appliance.decode.session_records import SESSION_RECORDS, address_fields
+from native import account_layout, layout, log_layout
 from wire.gen import order_entry_tables
 
 ZSTD_MAGIC: Final = bytes.fromhex("28b52ffd")
@@ -38,6 +38,8 @@ _ENUMS = {
     "stp_instruction": _names(vars(order_entry_tables), "STPInstruction_"),
 }
 _PHASES = _names(vars(layout), "PHASE_")
+_ACTIONS = _names(vars(account_layout), "ADMIN_")
+_LIMITS = {value: name.lower() for value, name in _names(vars(account_layout), "LIMIT_").items()}
 # what a mass cancel has in fields of other names: appliance/session/decode.py
 _MASS_NAMES = {
     "ord_type": "mass_action_type",
@@ -144,14 +146,19 @@ def _blocks(data: Any) -> Iterator[bytes]:
 def _record_item(place: dict[str, Any], record: np.void, octets: bytes) -> Item:
     kind = int(record["kind"])
     if kind == layout.KIND_SESSION_PEER:
-        return Item(place, _KINDS[kind], _peer_fields(np.frombuffer(octets, dtype=layout.SESSION_PEER)[0]))
+        peer = np.frombuffer(octets, dtype=layout.SESSION_PEER)[0]
+        return Item(place, _KINDS[kind], {"session": int(peer["session"])} | address_fields(peer))
+    if kind in SESSION_RECORDS:
+        return Item(place, _KINDS[kind], SESSION_RECORDS[kind](octets))
+    if kind == layout.KIND_ADMIN:
+        return Item(place, _KINDS[kind], _admin_fields(np.frombuffer(octets, dtype=account_layout.ADMIN)[0]))
     if kind not in _KINDS:
         return Item(place, problem=f"Records of kind {kind} are not known.", octets=octets)
     if kind == layout.KIND_PHASE:
         phase = int(record["qty_lots"])
         facts = {"instrument": int(record["instrument"]), "phase": _PHASES.get(phase, phase)}
         return Item(place, _KINDS[kind], facts)
-    if kind == layout.KIND_TIMER:
+    if kind in (layout.KIND_TIMER, layout.KIND_NEW_DAY, layout.KIND_DAY_END):
         return Item(place, _KINDS[kind])
     is_mass = kind == layout.KIND_MASS_CANCEL
     always = ("instrument", "session", *(_MASS_NAMES if is_mass else ()))
@@ -171,15 +178,13 @@ def _record_item(place: dict[str, Any], record: np.void, octets: bytes) -> Item:
     return Item(place, _KINDS[kind], fields)
 
 
-def _peer_fields(record: np.void) -> dict[str, Any]:
-    def mac(value: int) -> str:
-        return (value & (1 << 48) - 1).to_bytes(6, "big").hex(":")
-
-    fields: dict[str, Any] = {"session": int(record["session"])}
-    for end in ("peer", "local"):
-        ip = ipaddress.IPv4Address(int(record[f"{end}_ip"]))
-        fields[end] = f"{ip}:{int(record[f'{end}_udp_port'])}"
-        fields[f"{end}_mac"] = mac(int(record[f"{end}_mac"]))
-    if int(record["vlan_tci"]) != layout.VLAN_NONE:
-        fields["vlan"] = int(record["vlan_tci"]) & 0xFFF
-    return fields
+def _admin_fields(record: np.void) -> dict[str, Any]:
+    """Who made an operator's command, and what it names."""
+    operator = bytes(record["operator"]).rstrip(b"\0").decode("ascii", "replace")
+    fields: dict[str, Any] = {"action": _ACTIONS.get(int(record["action"]), int(record["action"])), "by": operator}
+    if fields["action"] == "SET_LIMIT":
+        fields["limit"] = _LIMITS.get(int(record["limit"]), int(record["limit"]))
+    for name in ("firm", "account", "instrument", "asset", "session"):
+        if int(record[name]) != layout.NO_INDEX:
+            fields[name] = int(record[name])
+    return fields | {name: int(record[name]) for name in ("value", "value2", "request") if record[name]}

@@ -191,6 +191,7 @@ def _venue_config(config: Config, scene: Scene, placement: Placement) -> Config:
     values["port"] |= {"device": scene.venue_device, "queue": 0, "tx_queue": -1, "queue_count": 1, "steering": "auto"}
     values["order_entry"]["ip"] = scene.venue_ip
     values["feed"]["interface_ip"] = scene.venue_ip
+    values["distributor"]["enabled"] = False  # the demonstration shows the core: its CPUs are all taken
     values["recovery"]["ip"] = scene.kernel_ip or scene.venue_ip
     values["loop"] = {"cpu": placement.venue_cpu, "idle": placement.idle}
     return parse(values, "demonstration")

@@ -46,6 +46,9 @@ def archive_log(
     """
     done = Archived()
     segments = find_segments(files, folder, archive_folder)
+    if (folder / CONTROL_NAME).exists():  # in shared memory: without those that are mapped ahead of the writer
+        committed = open_control(folder).load("committed_records")
+        segments = [s for s in segments if s.header.first_sequence <= max(committed, 1)]
     try:
         names = files.names(archive_folder)
     except OSError as error:

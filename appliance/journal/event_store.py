@@ -132,7 +132,7 @@ class EventStore:
     def keep_ahead(self, segments: int = SEGMENTS_AHEAD) -> bool:
         """Map segments until so many lie beyond the one in use; True when something was done. Raises NoRoom: the writer
         may go on to `mapped_records`; try again later."""
-        done = self._seal_headers()  # first: what has no header may not be released, and room may be short
+        done = self.seal_headers()  # first: what has no header may not be released, and room may be short
         while (
             self.mapped_records < self.records_max
             and self._number_of(self.mapped_records) <= self._number_of(self.committed_records) + segments
@@ -181,7 +181,7 @@ class EventStore:
         )
         os.pwrite(file, header_bytes(header), 0)
 
-    def _seal_headers(self) -> bool:
+    def seal_headers(self) -> bool:
         """Tell segments that the writer has come to what their chain begins with: not known when they were made."""
         done = False
         while self._headers_sealed < self._number_of(min(self.committed_records, self.mapped_records - 1)):

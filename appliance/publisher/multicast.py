@@ -6,11 +6,11 @@ import numpy as np
 
 from appliance.publisher.packet import NEXT_NUMBER, write_packet_header
 from appliance.publisher.store import append
+from appliance.publisher.topic import write_topic
 from appliance.state import FEED_SLOT, FREE, OWNER_FEED, PAYLOAD_AT, SLOT_BYTES, open_slot
 from native import counters
 from native.jit import kernel
 from native.layout import VLAN_NONE
-from native.lowlevel import load_u64, store_u64
 from wire.gen import fixp
 from wire.gen import market_data as md
 from wire.net import udp4
@@ -25,13 +25,6 @@ PORTS = 4
 TTL = 5
 HEARTBEAT_MS = 6
 ROUTE_COUNT = 7
-
-_CLASSIFICATION_BYTES = 2
-"""The Topic's last field, an empty text: its length alone."""
-_TOPIC_FRAME_BYTES = (
-    md.frameHeader_SIZE + fixp.messageHeader_SIZE + fixp.Topic_BLOCK_LENGTH + _CLASSIFICATION_BYTES + 7
-) & ~7
-TOPIC_BYTES = md.packetHeader_SIZE + _TOPIC_FRAME_BYTES
 
 
 @kernel
@@ -74,20 +67,9 @@ def heartbeat(tables, outbox, feed, route, topic_id, sending_time_ns):
         return 1
     at = slot * SLOT_BYTES + PAYLOAD_AT
     write_packet_header(octets, at, feed, sending_time_ns, next_number, 0, 1)
-    frame = at + md.packetHeader_SIZE
-    octets[frame : frame + _TOPIC_FRAME_BYTES] = 0
-    md.put_frameHeader_FrameLength(octets, frame, _TOPIC_FRAME_BYTES)
-    header = frame + md.frameHeader_SIZE
-    fixp.put_messageHeader_blockLength(octets, header, fixp.Topic_BLOCK_LENGTH)
-    fixp.put_messageHeader_templateId(octets, header, fixp.Topic_TEMPLATE_ID)
-    fixp.put_messageHeader_schemaId(octets, header, fixp.SCHEMA_ID)
-    fixp.put_messageHeader_version(octets, header, fixp.SCHEMA_VERSION)
-    block = header + fixp.messageHeader_SIZE
-    store_u64(octets, block + fixp.Topic_SessionId_OFFSET, load_u64(topic_id, 0))
-    store_u64(octets, block + fixp.Topic_SessionId_OFFSET + 8, load_u64(topic_id, 8))
-    fixp.put_Topic_Flow(octets, block, fixp.FlowType_Recoverable)
-    fixp.put_Topic_KeepaliveInterval(octets, block, route[HEARTBEAT_MS])
-    outbox.payload_bytes[slot] = TOPIC_BYTES
+    outbox.payload_bytes[slot] = write_topic(
+        octets, at, topic_id, 0, np.int64(fixp.FlowType_Recoverable), route[HEARTBEAT_MS]
+    )
     _close(outbox, route, slot)
     return 2
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from appliance.state import FEED_SLOT, FREE, OWNER_FEED, PAYLOAD_AT, SLOT_BYTES, TRADING_SESSION_DATE, open_slot
+from appliance.state import FEED_SLOT, FREE, OWNER_FEED, PAYLOAD_AT, QUIET, SLOT_BYTES, TRADING_SESSION_DATE, open_slot
 from native import counters
 from native.arrays import Arrays
 from native.jit import kernel
@@ -68,7 +68,13 @@ def end_transaction(outbox, feed):
 @kernel
 def begin_message(tables, outbox, feed, instrument, side, template_id, block_bytes, transact_time_ns):
     """Make room for one more message; returns where its block starts in `outbox.octets`, with the instrument header
-    written and the rest zeroed. `side` is 1 buy, -1 sell, 0 none. FREE when the outbox is full."""
+    written and the rest zeroed. `side` is 1 buy, -1 sell, 0 none. FREE when the outbox is quiet or full."""
+    if outbox.scalars[QUIET] != 0:
+        row = tables.instruments[instrument]
+        row["instr_seq"] = (np.int64(row["instr_seq"]) + 1) & 0xFFFFFFFF
+        feed.scalars[NEXT_NUMBER] += 1
+        tables.counters[counters.FEED_MESSAGES_OUT] += 1
+        return np.int64(FREE)
     message_bytes = (BEFORE_BLOCK_BYTES + block_bytes + 7) & ~7
     slot = outbox.scalars[FEED_SLOT]
     if slot != FREE and outbox.payload_bytes[slot] + message_bytes > DATAGRAM_PAYLOAD_BYTES_MAX:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from appliance.state import FREE, PAYLOAD_AT, SLOT_BYTES, open_slot
+from appliance.report.log import count_for_firm
+from appliance.state import FREE, PAYLOAD_AT, QUIET, SLOT_BYTES, open_slot
 from native import counters
 from native.jit import kernel
 from native.limits import DATAGRAM_PAYLOAD_BYTES_MAX
@@ -26,8 +27,11 @@ CONTEXT_BYTES = fixp.messageHeader_SIZE + fixp.Context_BLOCK_LENGTH
 def begin_message(tables, outbox, session, schema_id, template_id, block_bytes):
     """Make room for one more message to `session`; returns where its block starts in `outbox.octets`, zeroed.
 
-    FREE when the outbox has no slot left (the pipeline drains it long before).
+    FREE when the outbox is quiet, or has no slot left (the pipeline drains it long before).
     """
+    if outbox.scalars[QUIET] != 0:
+        _count(tables, session, schema_id, template_id)
+        return np.int64(FREE)
     message_bytes = oe.messageHeader_SIZE + block_bytes
     slot = outbox.session_slot[session]
     if slot != FREE and outbox.payload_bytes[slot] + message_bytes > DATAGRAM_PAYLOAD_BYTES_MAX:
@@ -46,9 +50,15 @@ def begin_message(tables, outbox, session, schema_id, template_id, block_bytes):
     octets[block : block + block_bytes] = 0
     outbox.payload_bytes[slot] += message_bytes
     outbox.message_count[slot] += 1
+    _count(tables, session, schema_id, template_id)
+    return block
+
+
+@kernel
+def _count(tables, session, schema_id, template_id):
     tables.sessions[session]["next_out_seq"] += 1
     tables.counters[counters.REPORTS_OUT] += 1
-    return block
+    return count_for_firm(tables, tables.firm_numbers, session, schema_id, template_id)
 
 
 @kernel

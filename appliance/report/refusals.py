@@ -7,7 +7,7 @@ import numpy as np
 from appliance.report.datagram import begin_message, exec_id, message_number
 from appliance.state import FREE, NOW_NS, price_nanos
 from native import codes, counters
-from native.jit import kernel
+from native.jit import inner_kernel, kernel
 from native.layout import COMMAND_UNKNOWN_SECURITY, KIND_MASS_CANCEL, KIND_NEW_ORDER, KIND_REPLACE, NO_INDEX
 from wire.gen import fixp
 from wire.gen import order_entry as oe
@@ -16,7 +16,7 @@ from wire.gen import order_entry as oe
 @kernel
 def reject(tables, outbox, record, reason, limit_value):
     """ExecutionReportReject of a new order, cancel or replace, OrderMassActionReport of a mass action (`record` is the
-    COMMAND). `limit_value` is the limit that was hit, in ticks or lots, where the reason has one. Returns 1."""
+    COMMAND). `limit_value` is the limit that was hit, in the reason's own unit, where it has one. Returns 1."""
     request_kind = np.int64(record["kind"])
     if request_kind == KIND_MASS_CANCEL:
         return _mass_rejected(tables, outbox, record, reason)
@@ -60,9 +60,9 @@ def reject(tables, outbox, record, reason, limit_value):
     )
     oe.put_ExecutionReportReject_ReceiveTime(octets, block, np.int64(record["receive_time_ns"]))
     oe.put_ExecutionReportReject_TransactTime(octets, block, np.int64(record["time_ns"]))
-    if reason == codes.REJECT_PRICE_OUT_OF_BAND:
+    if reason in (codes.REJECT_PRICE_OUT_OF_BAND, codes.REJECT_PRICE_COLLAR):
         limit_value = price_nanos(tables, np.int64(record["instrument"]), limit_value)
-    elif reason not in (codes.REJECT_EXCEEDS_LIMIT, codes.REJECT_REDUCE_ONLY):
+    elif not _has_limit(reason):
         limit_value = np.int64(oe.ExecutionReportReject_LimitValue_NULL)
     oe.put_ExecutionReportReject_LimitValue(octets, block, limit_value)
     oe.put_ExecutionReportReject_SecurityID(octets, block, security_id)
@@ -71,6 +71,15 @@ def reject(tables, outbox, record, reason, limit_value):
     oe.put_ExecutionReportReject_CxlRejResponseTo(octets, block, response_to)
     oe.put_ExecutionReportReject_Side(octets, block, np.int64(record["side"]))
     return 1
+
+
+@inner_kernel
+def _has_limit(reason):
+    """Whether a reject tells which limit was hit, in lots, minor units or a number."""
+    return (
+        reason in (codes.REJECT_EXCEEDS_LIMIT, codes.REJECT_REDUCE_ONLY)
+        or codes.REJECT_ACCOUNT_KILLED <= reason <= codes.REJECT_INSUFFICIENT_UNITS
+    )
 
 
 @kernel

@@ -19,6 +19,7 @@ from appliance.state import FREE, NOW_NS, price_nanos
 from native import codes, counters
 from native.jit import kernel
 from native.layout import (
+    COMMAND_BY_VENUE,
     EVENT_ACCEPTED,
     EVENT_CANCELED,
     EVENT_FLAG_AUCTION,
@@ -41,9 +42,10 @@ _HIDDEN = oe.ExecInst_Hidden
 
 
 @kernel
-def report(tables, outbox, records, index, events, at, count):
+def report(tables, outbox, told, records, index, events, at, count):
     """Tell the owners of `events[at]` what happened; `events[:count]` are all events of this step, caused by the input
-    `records[index]`. Returns reports written."""
+    `records[index]`. `told`: of each event that is a trade fee and balance of the aggressor, then of the maker (int64
+    [4 * n], in 1e-9 or the null). Returns reports written."""
     event = events[at]
     record = records[index]
     kind = np.int64(event["kind"])
@@ -55,13 +57,13 @@ def report(tables, outbox, records, index, events, at, count):
         tables.counters[counters.SHARES_TRADED] += np.int64(event["qty_lots"])
         if np.int64(event["flags"]) & EVENT_FLAG_AUCTION:
             tables.counters[counters.AUCTION_TRADES] += 1
-        written = _trade(tables, outbox, record, event, True)
-        return written + _trade(tables, outbox, record, event, False)
+        written = _trade(tables, outbox, told, 4 * at, record, event, True)
+        return written + _trade(tables, outbox, told, 4 * at + 2, record, event, False)
     if kind == EVENT_RESTED:
         return _rested(tables, outbox, record, event)
     if kind == EVENT_CANCELED:
         reason = np.int64(event["reason"])
-        _count_canceled(tables, np.int64(event["request_kind"]), reason)
+        count_canceled(tables, np.int64(event["request_kind"]), reason)
         return _canceled(tables, outbox, record, event, reason)
     if kind == EVENT_REPLACED:
         tables.counters[counters.REPLACES] += 1
@@ -77,6 +79,8 @@ def report(tables, outbox, records, index, events, at, count):
         priority = _resting_priority(events, at, count)
         return _restated(tables, outbox, record, event, np.int64(codes.RESTATEMENT_TRIGGERED), priority)
     if kind == EVENT_MASS_CANCELED:
+        if np.int64(record["flags"]) & COMMAND_BY_VENUE:
+            return 0
         return mass_canceled(tables, outbox, record, event)
     if kind == EVENT_PHASE:
         tables.counters[counters.PHASE_CHANGES] += 1
@@ -97,7 +101,8 @@ def _resting_priority(events, at, count):
 
 
 @kernel
-def _count_canceled(tables, request_kind, reason):
+def count_canceled(tables, request_kind, reason):
+    """The counter of an EVENT_CANCELED."""
     if reason == codes.RESTATEMENT_NONE:
         tables.counters[counters.CANCELS] += 1
     elif reason == codes.RESTATEMENT_REPLACED_TO_NOTHING:
@@ -117,7 +122,8 @@ def _count_canceled(tables, request_kind, reason):
 @kernel
 def _receive_time(record, session):
     """When the NIC had the request; null in a report to anybody but its sender."""
-    if np.int64(record["kind"]) <= KIND_MASS_CANCEL and np.int64(record["session"]) == session:
+    is_asked = np.int64(record["kind"]) <= KIND_MASS_CANCEL and np.int64(record["flags"]) & COMMAND_BY_VENUE == 0
+    if is_asked and np.int64(record["session"]) == session:
         return np.int64(record["receive_time_ns"])
     return np.int64(oe.ExecutionReportCancel_ReceiveTime_NULL)
 
@@ -187,7 +193,7 @@ def _new(tables, outbox, record, event, priority):
 
 
 @kernel
-def _trade(tables, outbox, record, event, aggressor):
+def _trade(tables, outbox, told, told_at, record, event, aggressor):
     """One side's report of a fill: the aggressor's, or the resting order's. In an auction there is no aggressor: the
     buy has its place."""
     session = np.int64(event["session"]) if aggressor else np.int64(event["maker_session"])
@@ -228,8 +234,8 @@ def _trade(tables, outbox, record, event, aggressor):
     oe.put_ExecutionReportTrade_LastQty(octets, block, np.int64(event["qty_lots"]))
     oe.put_ExecutionReportTrade_LeavesQty(octets, block, leaves_lots)
     oe.put_ExecutionReportTrade_CumQty(octets, block, cum_lots)
-    oe.put_ExecutionReportTrade_FeeAmount(octets, block, oe.ExecutionReportTrade_FeeAmount_NULL)
-    oe.put_ExecutionReportTrade_WalletBalanceAfter(octets, block, oe.ExecutionReportTrade_WalletBalanceAfter_NULL)
+    oe.put_ExecutionReportTrade_FeeAmount(octets, block, told[told_at])
+    oe.put_ExecutionReportTrade_WalletBalanceAfter(octets, block, told[told_at + 1])
     oe.put_ExecutionReportTrade_SecurityID(octets, block, np.int64(instrument["security_id"]))
     oe.put_ExecutionReportTrade_Account(octets, block, account)
     oe.put_ExecutionReportTrade_Side(octets, block, side)

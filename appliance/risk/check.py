@@ -1,13 +1,14 @@
 """The checks before the book, in this order; the first that fails is the reject.
 
-Instrument known; account of the session; of a mass action, that it is one that there is. All else (phase, type, tick,
-lot, limits, duplicates, unknown orders) is the book's to decide: docs/MATCHING.md.
+Instrument known; account of the session; of a mass action, that it is one that there is. With [[accounts]] those of
+`limits` follow. All else (phase, type, tick, lot, duplicates, unknown orders) is the book's: docs/MATCHING.md.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from appliance.accounts.state import FREE, account_of_session
 from native import codes
 from native.jit import kernel
 from native.layout import (
@@ -22,20 +23,24 @@ from wire.gen import order_entry as oe
 
 
 @kernel
-def check(tables, record):
-    """0 when `record` (COMMAND) may go to the book, else the code of the reject."""
+def check(tables, accounts, record):
+    """0 when `record` (COMMAND) may go on to the book, or to the checks of its account, else the code of the
+    reject."""
     if np.int64(record["flags"]) & COMMAND_UNKNOWN_SECURITY:
         return codes.REJECT_UNKNOWN_SYMBOL
     kind = np.int64(record["kind"])
     if kind == KIND_CANCEL:
         return 0
-    own_account = np.int64(tables.sessions[np.int64(record["session"])]["account"])
+    session = np.int64(record["session"])
     account = np.int64(record["account"])
+    is_own = account == np.int64(tables.sessions[session]["account"])
+    if not is_own and np.int64(accounts.state[0]["is_enabled"]):
+        is_own = account_of_session(accounts, session, account) != FREE
     if kind == KIND_MASS_CANCEL:
-        if account not in (own_account, NO_INDEX):
+        if not is_own and account != NO_INDEX:
             return codes.REJECT_UNKNOWN_ACCOUNT
         return _check_mass_action(record)
-    return 0 if account == own_account else codes.REJECT_UNKNOWN_ACCOUNT
+    return 0 if is_own else codes.REJECT_UNKNOWN_ACCOUNT
 
 
 @kernel

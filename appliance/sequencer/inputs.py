@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from appliance.sequencer.journal import RECORD_BYTES, next_index
 from native.jit import kernel
-from native.lowlevel import bytes_at
+from native.lowlevel import bytes_at, copy_bytes
 
 
 @kernel
@@ -32,6 +32,29 @@ def fill_phase(journal, instrument, phase, now_ns):
     record["instrument"] = instrument
     record["qty_lots"] = phase
     record["receive_time_ns"] = now_ns
+    return 0
+
+
+@kernel
+def fill_new_day(journal, now_ns):
+    """KIND_NEW_DAY: what the open orders display is published anew."""
+    record = _cleared(journal)
+    record["receive_time_ns"] = now_ns
+    return 0
+
+
+@kernel
+def fill_asked(journal, asked, at, now_ns):
+    """What an operator asked for: a copy of `asked[at]` (SEQUENCED), whose kind `journal.commit` is given."""
+    index = next_index(journal)
+    copy_bytes(
+        bytes_at(journal.records.ctypes.data + index * RECORD_BYTES, RECORD_BYTES),
+        0,
+        bytes_at(asked.ctypes.data + at * RECORD_BYTES, RECORD_BYTES),
+        0,
+        RECORD_BYTES,
+    )
+    journal.records[index]["receive_time_ns"] = now_ns
     return 0
 
 

@@ -13,12 +13,14 @@ import numpy as np
 
 from appliance.state import LAST_SEQUENCED_NS, TRADING_SESSION_DATE, Tables
 from native import counters
+from native.account_layout import ADMIN
 from native.arrays import Arrays
 from native.jit import kernel
 from native.layout import SEQUENCED, SESSION_PEER
 from native.log_layout import JOURNAL_CONTROL
 from native.lowlevel import load_acquire64, store_release64
 from native.rim import journal_commit
+from native.session_layout import ESTABLISH, NEGOTIATE, SESSION_INPUT
 
 RECORD_BYTES = SEQUENCED.itemsize
 NANOS_A_DAY = 86_400_000_000_000
@@ -46,6 +48,14 @@ class Journal(Arrays):
     """SEQUENCED[capacity]: record n is records[n - 1]"""
     peers: np.ndarray
     """SESSION_PEER[capacity]: the same memory"""
+    admins: np.ndarray
+    """ADMIN[capacity]: the same memory"""
+    negotiations: np.ndarray
+    """NEGOTIATE[capacity]: the same memory"""
+    establishments: np.ndarray
+    """ESTABLISH[capacity]: the same memory"""
+    session_inputs: np.ndarray
+    """SESSION_INPUT[capacity]: the same memory"""
     addresses: np.ndarray
     """int64[2]: where committed_records and mapped_records lie"""
     scalars: np.ndarray
@@ -59,9 +69,23 @@ def open_journal(control: np.ndarray, records: np.ndarray, epoch: int) -> Journa
     assert fields is not None
     base = control.ctypes.data
     addresses = np.array([base + fields[name][1] for name in ("committed_records", "mapped_records")], np.int64)
-    journal = Journal(control, records, records.view(SESSION_PEER), addresses, np.zeros(SCALARS_COUNT, np.int64))
+    scalars = np.zeros(SCALARS_COUNT, np.int64)
+    journal = Journal(control=control, addresses=addresses, scalars=scalars, **views_of(records))
     journal.scalars[LAST_CRC32C] = epoch
     return journal
+
+
+def views_of(records: np.ndarray) -> dict[str, np.ndarray]:
+    """`records` (SEQUENCED[n]) as the members of a Journal that lie over its memory."""
+    octets = records.view(np.uint8)
+    return {
+        "records": octets.view(SEQUENCED),
+        "peers": octets.view(SESSION_PEER),
+        "admins": octets.view(ADMIN),
+        "negotiations": octets.view(NEGOTIATE),
+        "establishments": octets.view(ESTABLISH),
+        "session_inputs": octets.view(SESSION_INPUT),
+    }
 
 
 def carry_on(journal: Journal, committed: int, last_crc32c: int) -> None:

@@ -25,6 +25,7 @@ from native.layout import (
     KIND_MASS_CANCEL,
     KIND_NEW_ORDER,
     KIND_REPLACE,
+    KIND_STATUS_QUERY,
     NEVER_NS,
     NO_INDEX,
 )
@@ -89,6 +90,16 @@ def decode(tables, frame, at, records, index, session):
             return np.int64(-counters.DROP_MESSAGE_BLOCK)
         record["session"] = session
         return _mass_action(tables, frame, block, record)
+    if template == oe.OrderStatusRequest_TEMPLATE_ID:
+        if block_bytes < oe.OrderStatusRequest_BLOCK_LENGTH:
+            return np.int64(-counters.DROP_MESSAGE_BLOCK)
+        record["session"] = session
+        return _order_status(frame, block, record)
+    if template == oe.WatermarkRequest_TEMPLATE_ID:
+        if block_bytes < oe.WatermarkRequest_BLOCK_LENGTH:
+            return np.int64(-counters.DROP_MESSAGE_BLOCK)
+        record["session"] = session
+        return _watermark(frame, block, record)
     return np.int64(-counters.DROP_MESSAGE_SCHEMA)
 
 
@@ -248,6 +259,44 @@ def _mass_action(tables, frame, block, record):
         record["stop_price_ticks"] = -(-lower_nanos // tick_nanos)
     record["flags"] = flags
     return np.int64(KIND_MASS_CANCEL)
+
+
+QUERY_TEMPLATE = "ord_type"
+"""Where the record of a query has its template; its OrdStatusReqID stands in `orig_cl_ord_id`."""
+
+
+@inner_kernel
+def _order_status(frame, block, record):
+    _blank_query(record, np.int64(oe.OrderStatusRequest_TEMPLATE_ID))
+    record["orig_cl_ord_id"] = np.int64(oe.get_OrderStatusRequest_OrdStatusReqID(frame, block))
+    record["cl_ord_id"] = np.int64(oe.get_OrderStatusRequest_ClOrdID(frame, block))
+    record["order_id"] = np.int64(_given(oe.get_OrderStatusRequest_OrderID(frame, block), _ID_NULL))
+    return np.int64(KIND_STATUS_QUERY)
+
+
+@inner_kernel
+def _watermark(frame, block, record):
+    _blank_query(record, np.int64(oe.WatermarkRequest_TEMPLATE_ID))
+    record["orig_cl_ord_id"] = np.int64(oe.get_WatermarkRequest_OrdStatusReqID(frame, block))
+    record["cl_ord_id"] = 0
+    record["order_id"] = 0
+    return np.int64(KIND_STATUS_QUERY)
+
+
+@inner_kernel
+def _blank_query(record, template):
+    _no_terms(record)
+    record[QUERY_TEMPLATE] = template
+    record["instrument"] = NO_INDEX
+    record["account"] = 0
+    record["side"] = 0
+    record["exec_inst"] = 0
+    record["price_ticks"] = 0
+    record["stop_price_ticks"] = 0
+    record["qty_lots"] = 0
+    record["display_qty_lots"] = 0
+    record["flags"] = 0
+    return 0
 
 
 @inner_kernel

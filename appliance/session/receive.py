@@ -6,11 +6,14 @@ from there. Nothing here changes state: that is left to `apply`, after the seque
 
 from __future__ import annotations
 
+import numpy as np
+
 from appliance.state import FREE, find_session
 from native import counters
 from native.jit import kernel
 from native.limits import DATAGRAM_PAYLOAD_BYTES_MAX
 from native.lowlevel import load_u64
+from native.session_layout import SESSION_ESTABLISHED
 from wire.gen import fixp
 
 GAP_MAX = 1 << 31
@@ -26,8 +29,9 @@ CONTEXT_FIELDS_COUNT = 3
 
 
 @kernel
-def read_context(tables, frame, payload_at, payload_bytes, found):
-    """Read the Context at `payload_at` of `frame` into `found` (int64[CONTEXT_FIELDS_COUNT]).
+def read_context(tables, frame, payload_at, payload_bytes, connection, found):
+    """Read the Context at `payload_at` of `frame`, which came over the TCP `connection` (0: by UDP), into `found`
+    (int64[CONTEXT_FIELDS_COUNT]).
 
     Returns 0, or the index of the DROP counter. A Context of a newer schema version may have a longer block: the
     messages start behind it.
@@ -45,11 +49,11 @@ def read_context(tables, frame, payload_at, payload_bytes, found):
     ):
         return counters.DROP_CONTEXT_MISSING
     block_at = payload_at + fixp.messageHeader_SIZE
-    low = load_u64(frame, block_at + fixp.Context_SessionId_OFFSET)
-    high = load_u64(frame, block_at + fixp.Context_SessionId_OFFSET + 8)
-    session = find_session(tables, low, high)
+    session = session_at(tables, frame, block_at + fixp.Context_SessionId_OFFSET)
     if session == FREE:
         return counters.DROP_SESSION_UNKNOWN
+    if not is_open(tables, session, connection):
+        return counters.DROP_SESSION_UNBOUND
     number = fixp.get_Context_NextSeqNo(frame, block_at)
     # numbers from 2**63 are negative here
     if number < 1 or number - tables.sessions[session]["expected_seq"] > GAP_MAX:
@@ -58,3 +62,30 @@ def read_context(tables, frame, payload_at, payload_bytes, found):
     found[FIRST_NUMBER] = number
     found[MESSAGES_AT] = block_at + block_bytes
     return 0
+
+
+@kernel
+def session_at(tables, octets, at):
+    """The session whose UUID lies at `octets[at:at + 16]`, or FREE."""
+    return find_session(tables, load_u64(octets, at), load_u64(octets, at + 8))
+
+
+@kernel
+def is_open(tables, session, connection):
+    """Whether the session is established over this TCP connection (0: over UDP) and its client may still send."""
+    row = tables.sessions[session]
+    return np.int64(row["state"]) == SESSION_ESTABLISHED and np.int64(row["connection"]) == connection
+
+
+@kernel
+def template_of(frame, payload_at, payload_bytes):
+    """Template of the FIXP message that a datagram starts with; 0: it is none."""
+    if payload_bytes < fixp.messageHeader_SIZE or fixp.get_messageHeader_schemaId(frame, payload_at) != fixp.SCHEMA_ID:
+        return np.int64(0)
+    return np.int64(fixp.get_messageHeader_templateId(frame, payload_at))
+
+
+@kernel
+def is_handshake(template):
+    """Whether a FIXP message of this template asks for a session."""
+    return template in (fixp.Negotiate_TEMPLATE_ID, fixp.Establish_TEMPLATE_ID)

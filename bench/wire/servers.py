@@ -129,6 +129,7 @@ def appliance_config(contender: Contender, scene: Scene, cpus: Cpus, setup: Setu
     if scene.server_device:
         port |= {"device": scene.server_device, "eal_args": scene.eal_args}
     store_mib = (setup.requests * _BYTES_A_REQUEST_FEED >> 20) + _FEED_RESERVE_MIB
+    known = contender.checkout / "appliance" / "distributor_config.py"  # an older checkout has none, and no such key
     return {
         "name": f"wire-{os.getpid()}-{contender.name.replace('@', '-').lower()}"[:32],
         "port": port,
@@ -140,6 +141,7 @@ def appliance_config(contender: Contender, scene: Scene, cpus: Cpus, setup: Setu
             "store_mib": store_mib,
         },
         "recovery": {"enabled": False},
+        **({"distributor": {"enabled": False}} if known.exists() else {}),
         "journal": {"records": setup.requests + setup.requests // 16 + 4096},
         "loop": {"cpu": cpus.server, "idle": "spin"},
         "instruments": [{"security_id": n, "symbol": f"PW{n:03d}"} for n in range(1, setup.instruments + 1)],

@@ -1,4 +1,5 @@
-/* Made by native/gen_header.py from native/layout.py, log_layout.py, limits.py and codes.py. Do not edit. */
+/* Made by native/gen_header.py from native/layout.py, the other tables beside it, limits.py and codes.py.
+   Do not edit. */
 #ifndef PITWIRE_LAYOUT_H
 #define PITWIRE_LAYOUT_H
 
@@ -17,6 +18,7 @@
 #define INSTRUMENTS_MAX (4096)
 #define ORDERS_MAX (1048576)
 #define LEVELS_MAX (262144)
+#define SOURCES_MAX (1024)
 #define TICK_ROWS_MAX (32)
 #define BREAKER_PARTS (16)
 #define ICEBERG_PARTS_MAX (1024)
@@ -38,6 +40,19 @@
 #define ERROR_NOT_FOUND (-8)
 #define ERROR_CLOSED (-9)
 #define ERROR_END_OF_INPUT (-10)
+#define ERROR_LOG_FULL (-11)
+#define ERROR_NOT_CLOSED (-12)
+#define ERROR_DAY_IS_OVER (-13)
+#define ERROR_FEED_FRAME (-40)
+#define ERROR_FEED_GAP (-41)
+#define ERROR_FEED_EPOCH (-42)
+#define ERROR_FEED_SEQUENCE (-43)
+#define ERROR_FEED_ORDER (-44)
+#define ERROR_FEED_UNKNOWN_ORDER (-45)
+#define ERROR_FEED_ORDERS_FULL (-46)
+#define ERROR_FEED_LEVELS_FULL (-47)
+#define ERROR_FEED_INSTRUMENTS_FULL (-48)
+#define ERROR_DISTRIBUTOR_DIFFERS (-50)
 #define REJECT_UNKNOWN_SYMBOL (1)
 #define REJECT_EXCHANGE_CLOSED (2)
 #define REJECT_EXCEEDS_LIMIT (3)
@@ -62,6 +77,41 @@
 #define REJECT_EXPIRE_TIME (9011)
 #define REJECT_MASS_ACTION_UNSUPPORTED (9012)
 #define REJECT_MASS_ACTION_INCOMPLETE (9013)
+#define REJECT_ACCOUNT_PENDING (9020)
+#define REJECT_ACCOUNT_SUSPENDED (9021)
+#define REJECT_ACCOUNT_CLOSED (9022)
+#define REJECT_NOT_ENTITLED (9023)
+#define REJECT_RESTRICTED (9024)
+#define REJECT_ACCOUNT_KILLED (9025)
+#define REJECT_FIRM_KILLED (9026)
+#define REJECT_PRICE_COLLAR (9027)
+#define REJECT_ORDER_LOTS (9028)
+#define REJECT_ORDER_VALUE (9029)
+#define REJECT_TRADED_LOTS (9030)
+#define REJECT_NET_POSITION (9031)
+#define REJECT_GROSS_POSITION (9032)
+#define REJECT_OPEN_ORDERS (9033)
+#define REJECT_OPEN_POSITIONS (9034)
+#define REJECT_DAILY_LOSS (9035)
+#define REJECT_ORDER_RATE (9036)
+#define REJECT_DUPLICATE_IN_WINDOW (9037)
+#define REJECT_INSUFFICIENT_FUNDS (9038)
+#define REJECT_INSUFFICIENT_UNITS (9039)
+#define REFUSAL_UNKNOWN_ACTION (-301)
+#define REFUSAL_NO_ACCOUNTS (-302)
+#define REFUSAL_UNKNOWN_ACCOUNT (-303)
+#define REFUSAL_UNKNOWN_FIRM (-304)
+#define REFUSAL_UNKNOWN_INSTRUMENT (-305)
+#define REFUSAL_UNKNOWN_ASSET (-306)
+#define REFUSAL_WRONG_SCOPE (-307)
+#define REFUSAL_OUT_OF_RANGE (-308)
+#define REFUSAL_NO_FUNDS (-309)
+#define REFUSAL_NOT_AVAILABLE (-310)
+#define REFUSAL_NOT_EMPTY (-311)
+#define REFUSAL_SUPPLY_FULL (-312)
+#define REFUSAL_STATUS (-313)
+#define REFUSAL_UNKNOWN_SESSION (-314)
+#define REJECT_SESSION_BLOCKED (9050)
 #define RESTATEMENT_NONE (0)
 #define RESTATEMENT_IOC_REMAINDER (9101)
 #define RESTATEMENT_FOK_KILLED (9102)
@@ -80,6 +130,9 @@
 #define RESTATEMENT_EXPIRED (9115)
 #define RESTATEMENT_TRIGGERED (9116)
 #define RESTATEMENT_JOINED_AUCTION (9117)
+#define RESTATEMENT_DISCONNECTED (100)
+#define RESTATEMENT_TERMINATED (101)
+#define RESTATEMENT_KILLED (106)
 #define RESTATEMENT_STP_RESTING (103)
 #define RESTATEMENT_STP_AGGRESSOR (107)
 #define RESTATEMENT_MASS_ACTION (202)
@@ -105,7 +158,17 @@
 #define KIND_TIMER (6)
 #define KIND_OF_THE_BOOK_MAX (6)
 #define KIND_SESSION_PEER (16)
+#define KIND_NEW_DAY (17)
 #define KIND_CONTEXT (18)
+#define KIND_DAY_END (19)
+#define KIND_ESTABLISH (20)
+#define KIND_TERMINATE (21)
+#define KIND_SESSION_LOST (22)
+#define KIND_RETRANSMIT_REQUEST (23)
+#define KIND_FINISHED (24)
+#define KIND_STATUS_QUERY (25)
+#define KIND_NEGOTIATE (26)
+#define KIND_ADMIN (32)
 #define PHASE_PRE_OPEN (0)
 #define PHASE_CONTINUOUS (1)
 #define PHASE_HALT (2)
@@ -122,6 +185,8 @@
 #define COMMAND_STOP_PRICE_MISSING (32)
 #define COMMAND_STOP_PRICE_OFF_TICK (64)
 #define COMMAND_ANY_SESSION (128)
+#define COMMAND_BY_VENUE (256)
+#define COMMAND_SPARES_STAYING (512)
 #define VLAN_NONE UINT64_C(0xFFFFFFFF)
 #define FEED_MAGIC UINT64_C(0x4445454657544950)
 #define FEED_FORMAT_VERSION (1)
@@ -165,7 +230,7 @@
 #define PENDING_PRICE (128)
 #define PENDING_TIMER (256)
 #define CONTROL_STOP (1)
-#define CONTROL_PHASE (2)
+#define CONTROL_SEQUENCE (2)
 
 /* native/log_layout.py */
 #define JOURNAL_MAGIC UINT64_C(0x4C4E524A57544950)
@@ -182,6 +247,102 @@
 #define JOURNAL_WRITER_WAITS (2)
 #define JOURNAL_WRITER_FAILED (3)
 #define JOURNAL_WRITER_ENDED (4)
+
+/* native/gateway_layout.py */
+#define GATEWAY_RING_MAGIC UINT64_C(0x4554414757544950)
+#define GATEWAY_RING_VERSION (1)
+#define GATEWAY_ENTRY_BYTES (128)
+#define GATEWAY_PAYLOAD_BYTES_MAX (1408)
+#define GATEWAY_FILLER (0)
+#define GATEWAY_OUT_HANDSHAKE (1)
+#define GATEWAY_OUT_REPLY (2)
+#define GATEWAY_OUT_CLOSE (3)
+#define GATEWAY_IN_HANDSHAKE (17)
+#define GATEWAY_IN_DATAGRAM (18)
+#define GATEWAY_IN_LOST (19)
+#define GATEWAY_IN_ANSWER (20)
+#define GATEWAY_IN_STARTED (21)
+#define TRANSPORT_UDP (0)
+#define TRANSPORT_TCP (1)
+#define VERDICT_GOOD (0)
+#define VERDICT_MALFORMED (1)
+#define VERDICT_UNKNOWN_KEY (2)
+#define VERDICT_FORGED (3)
+#define VERDICT_KEY_NOT_VALID_NOW (4)
+#define VERDICT_STALE (5)
+#define VERDICT_REPLAYED (6)
+#define GATEWAY_REASON_NONE (0)
+#define GATEWAY_REASON_CLIENT_CLOSED (1)
+#define GATEWAY_REASON_PROTOCOL (2)
+#define GATEWAY_REASON_SLOW (3)
+#define GATEWAY_REASON_IDLE (4)
+#define GATEWAY_REASON_STOPPED (5)
+
+/* native/session_layout.py */
+#define SESSION_FREE (0)
+#define SESSION_NEGOTIATED (1)
+#define SESSION_ESTABLISHED (2)
+#define SESSION_TRAIT_KEYED (1)
+#define SESSION_TRAIT_INCREASING (2)
+#define CANCEL_ON_NOTHING (0)
+#define CANCEL_ON_LOSS (1)
+#define CANCEL_ON_TERMINATE (2)
+#define CANCEL_ON_LOSS_OR_TERMINATE (3)
+#define SESSION_LOST_SILENT (1)
+#define SESSION_LOST_CONNECTION (2)
+#define FINISHED_SENDING (0)
+#define FINISHED_RECEIVING (1)
+#define FINISHED_SERVER (2)
+#define REPORT_MAGIC UINT64_C(0x5450455257544950)
+#define REPORT_FORMAT_VERSION (1)
+#define REPORT_INDEX_STRIDE (64)
+
+/* native/account_layout.py */
+#define ADMIN_SET_LIMIT (1)
+#define ADMIN_SET_STATUS (2)
+#define ADMIN_ENTITLE (3)
+#define ADMIN_RESTRICT (4)
+#define ADMIN_KILL (5)
+#define ADMIN_RESET (6)
+#define ADMIN_DEPOSIT (7)
+#define ADMIN_WITHDRAW (8)
+#define ADMIN_SETTLE (9)
+#define LIMIT_ORDER_LOTS (1)
+#define LIMIT_ORDER_VALUE (2)
+#define LIMIT_TRADED_LOTS (3)
+#define LIMIT_NET_LOTS (4)
+#define LIMIT_COLLAR_TICKS (5)
+#define LIMIT_GROSS_POSITION (6)
+#define LIMIT_OPEN_ORDERS (7)
+#define LIMIT_OPEN_POSITIONS (8)
+#define LIMIT_DAILY_LOSS (9)
+#define LIMIT_ORDER_RATE (10)
+#define LIMIT_DUPLICATES (11)
+#define LIMIT_NONE (-1)
+#define STATUS_PENDING_KYC (0)
+#define STATUS_ACTIVE (1)
+#define STATUS_SUSPENDED (2)
+#define STATUS_CLOSED (3)
+#define KILL_NONE (0)
+#define KILL_BUT_REDUCING (1)
+#define KILL_ALL (2)
+#define HOLDING_ENTITLED (1)
+#define HOLDING_RESTRICTED (2)
+#define HOLDING_RESTRICTED_FIRM (4)
+#define LOTS_MAX UINT64_C(0x10000000000)
+#define TRADED_LOTS_MAX UINT64_C(0x4000000000000)
+#define GROSS_POSITION_MAX UINT64_C(0x4000000000000)
+#define ACCOUNTS_MAX (4096)
+#define FIRMS_MAX (1024)
+#define ASSETS_MAX (64)
+#define HOLDINGS_MAX (2097152)
+#define ORDER_VALUE_MAX UINT64_C(0x3FFFFFFFFFFFF)
+#define FUNDS_MAX UINT64_C(0x3FFFFFFFFFFFFFFF)
+#define RESULT_MAX UINT64_C(0x3FFFFFFFFFFFFFFF)
+#define POSITION_WEIGHT_MAX (1024)
+#define ORDER_RATE_MAX (1024)
+#define SERIES_PLACES (4096)
+#define MILLION (1000000)
 
 typedef struct {
     uint64_t data;
@@ -220,8 +381,12 @@ typedef struct {
     uint64_t tx_free;
     uint64_t end_of_input;
     uint64_t link_up;
+    uint64_t rx_refused_source;
+    uint64_t rx_refused_rate;
+    uint64_t rx_refused_message;
+    uint64_t rx_refused_handshakes;
 } port_stats_t;
-_Static_assert(sizeof(port_stats_t) == 160, "PORT_STATS");
+_Static_assert(sizeof(port_stats_t) == 192, "PORT_STATS");
 _Static_assert(offsetof(port_stats_t, rx_frames) == 0, "PORT_STATS.rx_frames");
 _Static_assert(offsetof(port_stats_t, rx_bytes) == 8, "PORT_STATS.rx_bytes");
 _Static_assert(offsetof(port_stats_t, rx_dropped) == 16, "PORT_STATS.rx_dropped");
@@ -242,6 +407,10 @@ _Static_assert(offsetof(port_stats_t, rx_held) == 128, "PORT_STATS.rx_held");
 _Static_assert(offsetof(port_stats_t, tx_free) == 136, "PORT_STATS.tx_free");
 _Static_assert(offsetof(port_stats_t, end_of_input) == 144, "PORT_STATS.end_of_input");
 _Static_assert(offsetof(port_stats_t, link_up) == 152, "PORT_STATS.link_up");
+_Static_assert(offsetof(port_stats_t, rx_refused_source) == 160, "PORT_STATS.rx_refused_source");
+_Static_assert(offsetof(port_stats_t, rx_refused_rate) == 168, "PORT_STATS.rx_refused_rate");
+_Static_assert(offsetof(port_stats_t, rx_refused_message) == 176, "PORT_STATS.rx_refused_message");
+_Static_assert(offsetof(port_stats_t, rx_refused_handshakes) == 184, "PORT_STATS.rx_refused_handshakes");
 
 typedef struct {
     uint32_t crc32c;
@@ -487,7 +656,9 @@ typedef struct {
     uint16_t risk_group;
     uint8_t stp_instruction;
     uint8_t place;
-    uint8_t reserved[14];
+    uint16_t reserved;
+    uint32_t firm;
+    uint8_t reserved_end[8];
 } terms_t;
 _Static_assert(sizeof(terms_t) == 64, "TERMS");
 _Static_assert(offsetof(terms_t, stop_price_ticks) == 0, "TERMS.stop_price_ticks");
@@ -504,6 +675,8 @@ _Static_assert(offsetof(terms_t, risk_group) == 46, "TERMS.risk_group");
 _Static_assert(offsetof(terms_t, stp_instruction) == 48, "TERMS.stp_instruction");
 _Static_assert(offsetof(terms_t, place) == 49, "TERMS.place");
 _Static_assert(offsetof(terms_t, reserved) == 50, "TERMS.reserved");
+_Static_assert(offsetof(terms_t, firm) == 52, "TERMS.firm");
+_Static_assert(offsetof(terms_t, reserved_end) == 56, "TERMS.reserved_end");
 
 typedef struct {
     int64_t key;
@@ -816,48 +989,6 @@ _Static_assert(offsetof(book_state_t, flight_breach) == 340, "BOOK_STATE.flight_
 _Static_assert(offsetof(book_state_t, reserved_end) == 344, "BOOK_STATE.reserved_end");
 
 typedef struct {
-    uint32_t kind;
-    uint32_t argument;
-    int64_t value;
-} control_command_t;
-_Static_assert(sizeof(control_command_t) == 16, "CONTROL_COMMAND");
-_Static_assert(offsetof(control_command_t, kind) == 0, "CONTROL_COMMAND.kind");
-_Static_assert(offsetof(control_command_t, argument) == 4, "CONTROL_COMMAND.argument");
-_Static_assert(offsetof(control_command_t, value) == 8, "CONTROL_COMMAND.value");
-
-typedef struct {
-    int64_t uuid_low;
-    int64_t uuid_high;
-    int64_t expected_seq;
-    int64_t next_out_seq;
-    int64_t peer_mac;
-    int64_t local_mac;
-    int64_t bound_at_sequence;
-    uint32_t peer_ip;
-    uint32_t local_ip;
-    uint32_t vlan_tci;
-    uint32_t account;
-    uint16_t peer_udp_port;
-    uint16_t local_udp_port;
-    uint32_t reserved;
-} session_t;
-_Static_assert(sizeof(session_t) == 80, "SESSION");
-_Static_assert(offsetof(session_t, uuid_low) == 0, "SESSION.uuid_low");
-_Static_assert(offsetof(session_t, uuid_high) == 8, "SESSION.uuid_high");
-_Static_assert(offsetof(session_t, expected_seq) == 16, "SESSION.expected_seq");
-_Static_assert(offsetof(session_t, next_out_seq) == 24, "SESSION.next_out_seq");
-_Static_assert(offsetof(session_t, peer_mac) == 32, "SESSION.peer_mac");
-_Static_assert(offsetof(session_t, local_mac) == 40, "SESSION.local_mac");
-_Static_assert(offsetof(session_t, bound_at_sequence) == 48, "SESSION.bound_at_sequence");
-_Static_assert(offsetof(session_t, peer_ip) == 56, "SESSION.peer_ip");
-_Static_assert(offsetof(session_t, local_ip) == 60, "SESSION.local_ip");
-_Static_assert(offsetof(session_t, vlan_tci) == 64, "SESSION.vlan_tci");
-_Static_assert(offsetof(session_t, account) == 68, "SESSION.account");
-_Static_assert(offsetof(session_t, peer_udp_port) == 72, "SESSION.peer_udp_port");
-_Static_assert(offsetof(session_t, local_udp_port) == 74, "SESSION.local_udp_port");
-_Static_assert(offsetof(session_t, reserved) == 76, "SESSION.reserved");
-
-typedef struct {
     int64_t tick_nanos;
     uint32_t security_id;
     uint32_t instr_seq;
@@ -996,5 +1127,593 @@ _Static_assert(offsetof(held_t, frame_bytes) == 8, "HELD.frame_bytes");
 _Static_assert(offsetof(held_t, reserved) == 12, "HELD.reserved");
 _Static_assert(offsetof(held_t, store_bytes) == 16, "HELD.store_bytes");
 _Static_assert(offsetof(held_t, store_next) == 24, "HELD.store_next");
+
+typedef struct {
+    uint64_t magic;
+    uint32_t format_version;
+    uint32_t entry_header_bytes;
+    uint64_t size_bytes;
+    uint8_t reserved[104];
+    uint64_t put_bytes;
+    uint8_t reserved_put[120];
+    uint64_t taken_bytes;
+    uint8_t reserved_taken[120];
+    uint8_t reserved_end[3712];
+} gateway_ring_t;
+_Static_assert(sizeof(gateway_ring_t) == 4096, "GATEWAY_RING");
+_Static_assert(offsetof(gateway_ring_t, magic) == 0, "GATEWAY_RING.magic");
+_Static_assert(offsetof(gateway_ring_t, format_version) == 8, "GATEWAY_RING.format_version");
+_Static_assert(offsetof(gateway_ring_t, entry_header_bytes) == 12, "GATEWAY_RING.entry_header_bytes");
+_Static_assert(offsetof(gateway_ring_t, size_bytes) == 16, "GATEWAY_RING.size_bytes");
+_Static_assert(offsetof(gateway_ring_t, reserved) == 24, "GATEWAY_RING.reserved");
+_Static_assert(offsetof(gateway_ring_t, put_bytes) == 128, "GATEWAY_RING.put_bytes");
+_Static_assert(offsetof(gateway_ring_t, reserved_put) == 136, "GATEWAY_RING.reserved_put");
+_Static_assert(offsetof(gateway_ring_t, taken_bytes) == 256, "GATEWAY_RING.taken_bytes");
+_Static_assert(offsetof(gateway_ring_t, reserved_taken) == 264, "GATEWAY_RING.reserved_taken");
+_Static_assert(offsetof(gateway_ring_t, reserved_end) == 384, "GATEWAY_RING.reserved_end");
+
+typedef struct {
+    uint32_t entry_bytes;
+    uint32_t payload_bytes;
+    uint16_t kind;
+    uint16_t transport;
+    uint32_t verdict;
+    uint32_t session;
+    uint32_t reason;
+    uint64_t connection;
+    uint64_t receive_time_ns;
+    uint64_t peer_mac;
+    uint64_t local_mac;
+    uint32_t peer_ip;
+    uint32_t local_ip;
+    uint16_t peer_udp_port;
+    uint16_t local_udp_port;
+    uint32_t vlan_tci;
+    uint8_t proof[32];
+    uint64_t depends_on;
+    uint8_t reserved[16];
+} gateway_entry_t;
+_Static_assert(sizeof(gateway_entry_t) == 128, "GATEWAY_ENTRY");
+_Static_assert(offsetof(gateway_entry_t, entry_bytes) == 0, "GATEWAY_ENTRY.entry_bytes");
+_Static_assert(offsetof(gateway_entry_t, payload_bytes) == 4, "GATEWAY_ENTRY.payload_bytes");
+_Static_assert(offsetof(gateway_entry_t, kind) == 8, "GATEWAY_ENTRY.kind");
+_Static_assert(offsetof(gateway_entry_t, transport) == 10, "GATEWAY_ENTRY.transport");
+_Static_assert(offsetof(gateway_entry_t, verdict) == 12, "GATEWAY_ENTRY.verdict");
+_Static_assert(offsetof(gateway_entry_t, session) == 16, "GATEWAY_ENTRY.session");
+_Static_assert(offsetof(gateway_entry_t, reason) == 20, "GATEWAY_ENTRY.reason");
+_Static_assert(offsetof(gateway_entry_t, connection) == 24, "GATEWAY_ENTRY.connection");
+_Static_assert(offsetof(gateway_entry_t, receive_time_ns) == 32, "GATEWAY_ENTRY.receive_time_ns");
+_Static_assert(offsetof(gateway_entry_t, peer_mac) == 40, "GATEWAY_ENTRY.peer_mac");
+_Static_assert(offsetof(gateway_entry_t, local_mac) == 48, "GATEWAY_ENTRY.local_mac");
+_Static_assert(offsetof(gateway_entry_t, peer_ip) == 56, "GATEWAY_ENTRY.peer_ip");
+_Static_assert(offsetof(gateway_entry_t, local_ip) == 60, "GATEWAY_ENTRY.local_ip");
+_Static_assert(offsetof(gateway_entry_t, peer_udp_port) == 64, "GATEWAY_ENTRY.peer_udp_port");
+_Static_assert(offsetof(gateway_entry_t, local_udp_port) == 66, "GATEWAY_ENTRY.local_udp_port");
+_Static_assert(offsetof(gateway_entry_t, vlan_tci) == 68, "GATEWAY_ENTRY.vlan_tci");
+_Static_assert(offsetof(gateway_entry_t, proof) == 72, "GATEWAY_ENTRY.proof");
+_Static_assert(offsetof(gateway_entry_t, depends_on) == 104, "GATEWAY_ENTRY.depends_on");
+_Static_assert(offsetof(gateway_entry_t, reserved) == 112, "GATEWAY_ENTRY.reserved");
+
+typedef struct {
+    int64_t uuid_low;
+    int64_t uuid_high;
+    int64_t expected_seq;
+    int64_t next_out_seq;
+    uint64_t cl_ord_id;
+    uint32_t generation;
+    uint32_t firm;
+    uint64_t connection;
+    uint32_t account;
+    uint8_t state;
+    uint8_t traits;
+    uint8_t is_blocked;
+    uint8_t reserved_state;
+    int64_t peer_mac;
+    int64_t local_mac;
+    int64_t bound_at_sequence;
+    uint32_t peer_ip;
+    uint32_t local_ip;
+    uint32_t vlan_tci;
+    uint16_t peer_udp_port;
+    uint16_t local_udp_port;
+    uint32_t keepalive_ms;
+    uint32_t cancel_window_ms;
+    int64_t cancel_due_ns;
+    uint64_t handshake_ns;
+    uint64_t retransmit_ns;
+    int64_t retransmit_turn;
+    uint16_t cancel_reason;
+    uint8_t cancel_type;
+    uint8_t handshake_kind;
+    uint8_t was_established;
+    uint8_t client_finished;
+    uint8_t server_finished;
+    uint8_t reserved_end[41];
+} session_t;
+_Static_assert(sizeof(session_t) == 192, "SESSION");
+_Static_assert(offsetof(session_t, uuid_low) == 0, "SESSION.uuid_low");
+_Static_assert(offsetof(session_t, uuid_high) == 8, "SESSION.uuid_high");
+_Static_assert(offsetof(session_t, expected_seq) == 16, "SESSION.expected_seq");
+_Static_assert(offsetof(session_t, next_out_seq) == 24, "SESSION.next_out_seq");
+_Static_assert(offsetof(session_t, cl_ord_id) == 32, "SESSION.cl_ord_id");
+_Static_assert(offsetof(session_t, generation) == 40, "SESSION.generation");
+_Static_assert(offsetof(session_t, firm) == 44, "SESSION.firm");
+_Static_assert(offsetof(session_t, connection) == 48, "SESSION.connection");
+_Static_assert(offsetof(session_t, account) == 56, "SESSION.account");
+_Static_assert(offsetof(session_t, state) == 60, "SESSION.state");
+_Static_assert(offsetof(session_t, traits) == 61, "SESSION.traits");
+_Static_assert(offsetof(session_t, is_blocked) == 62, "SESSION.is_blocked");
+_Static_assert(offsetof(session_t, reserved_state) == 63, "SESSION.reserved_state");
+_Static_assert(offsetof(session_t, peer_mac) == 64, "SESSION.peer_mac");
+_Static_assert(offsetof(session_t, local_mac) == 72, "SESSION.local_mac");
+_Static_assert(offsetof(session_t, bound_at_sequence) == 80, "SESSION.bound_at_sequence");
+_Static_assert(offsetof(session_t, peer_ip) == 88, "SESSION.peer_ip");
+_Static_assert(offsetof(session_t, local_ip) == 92, "SESSION.local_ip");
+_Static_assert(offsetof(session_t, vlan_tci) == 96, "SESSION.vlan_tci");
+_Static_assert(offsetof(session_t, peer_udp_port) == 100, "SESSION.peer_udp_port");
+_Static_assert(offsetof(session_t, local_udp_port) == 102, "SESSION.local_udp_port");
+_Static_assert(offsetof(session_t, keepalive_ms) == 104, "SESSION.keepalive_ms");
+_Static_assert(offsetof(session_t, cancel_window_ms) == 108, "SESSION.cancel_window_ms");
+_Static_assert(offsetof(session_t, cancel_due_ns) == 112, "SESSION.cancel_due_ns");
+_Static_assert(offsetof(session_t, handshake_ns) == 120, "SESSION.handshake_ns");
+_Static_assert(offsetof(session_t, retransmit_ns) == 128, "SESSION.retransmit_ns");
+_Static_assert(offsetof(session_t, retransmit_turn) == 136, "SESSION.retransmit_turn");
+_Static_assert(offsetof(session_t, cancel_reason) == 144, "SESSION.cancel_reason");
+_Static_assert(offsetof(session_t, cancel_type) == 146, "SESSION.cancel_type");
+_Static_assert(offsetof(session_t, handshake_kind) == 147, "SESSION.handshake_kind");
+_Static_assert(offsetof(session_t, was_established) == 148, "SESSION.was_established");
+_Static_assert(offsetof(session_t, client_finished) == 149, "SESSION.client_finished");
+_Static_assert(offsetof(session_t, server_finished) == 150, "SESSION.server_finished");
+_Static_assert(offsetof(session_t, reserved_end) == 151, "SESSION.reserved_end");
+
+typedef struct {
+    int64_t uuid_low;
+    int64_t uuid_high;
+    uint32_t session;
+    uint32_t generation;
+} session_name_t;
+_Static_assert(sizeof(session_name_t) == 24, "SESSION_NAME");
+_Static_assert(offsetof(session_name_t, uuid_low) == 0, "SESSION_NAME.uuid_low");
+_Static_assert(offsetof(session_name_t, uuid_high) == 8, "SESSION_NAME.uuid_high");
+_Static_assert(offsetof(session_name_t, session) == 16, "SESSION_NAME.session");
+_Static_assert(offsetof(session_name_t, generation) == 20, "SESSION_NAME.generation");
+
+typedef struct {
+    uint32_t crc32c;
+    uint16_t length;
+    uint16_t kind;
+    uint64_t sequence;
+    uint64_t time_ns;
+    int64_t uuid_low;
+    int64_t uuid_high;
+    uint64_t timestamp_ns;
+    uint64_t connection;
+    uint64_t peer_mac;
+    uint64_t local_mac;
+    uint32_t peer_ip;
+    uint32_t local_ip;
+    uint32_t vlan_tci;
+    uint16_t peer_udp_port;
+    uint16_t local_udp_port;
+    uint32_t session;
+    uint8_t client_flow;
+    uint8_t reserved;
+    uint8_t proof[32];
+    uint16_t flags;
+} negotiate_t;
+_Static_assert(sizeof(negotiate_t) == 128, "NEGOTIATE");
+_Static_assert(offsetof(negotiate_t, crc32c) == 0, "NEGOTIATE.crc32c");
+_Static_assert(offsetof(negotiate_t, length) == 4, "NEGOTIATE.length");
+_Static_assert(offsetof(negotiate_t, kind) == 6, "NEGOTIATE.kind");
+_Static_assert(offsetof(negotiate_t, sequence) == 8, "NEGOTIATE.sequence");
+_Static_assert(offsetof(negotiate_t, time_ns) == 16, "NEGOTIATE.time_ns");
+_Static_assert(offsetof(negotiate_t, uuid_low) == 24, "NEGOTIATE.uuid_low");
+_Static_assert(offsetof(negotiate_t, uuid_high) == 32, "NEGOTIATE.uuid_high");
+_Static_assert(offsetof(negotiate_t, timestamp_ns) == 40, "NEGOTIATE.timestamp_ns");
+_Static_assert(offsetof(negotiate_t, connection) == 48, "NEGOTIATE.connection");
+_Static_assert(offsetof(negotiate_t, peer_mac) == 56, "NEGOTIATE.peer_mac");
+_Static_assert(offsetof(negotiate_t, local_mac) == 64, "NEGOTIATE.local_mac");
+_Static_assert(offsetof(negotiate_t, peer_ip) == 72, "NEGOTIATE.peer_ip");
+_Static_assert(offsetof(negotiate_t, local_ip) == 76, "NEGOTIATE.local_ip");
+_Static_assert(offsetof(negotiate_t, vlan_tci) == 80, "NEGOTIATE.vlan_tci");
+_Static_assert(offsetof(negotiate_t, peer_udp_port) == 84, "NEGOTIATE.peer_udp_port");
+_Static_assert(offsetof(negotiate_t, local_udp_port) == 86, "NEGOTIATE.local_udp_port");
+_Static_assert(offsetof(negotiate_t, session) == 88, "NEGOTIATE.session");
+_Static_assert(offsetof(negotiate_t, client_flow) == 92, "NEGOTIATE.client_flow");
+_Static_assert(offsetof(negotiate_t, reserved) == 93, "NEGOTIATE.reserved");
+_Static_assert(offsetof(negotiate_t, proof) == 94, "NEGOTIATE.proof");
+_Static_assert(offsetof(negotiate_t, flags) == 126, "NEGOTIATE.flags");
+
+typedef struct {
+    uint32_t crc32c;
+    uint16_t length;
+    uint16_t kind;
+    uint64_t sequence;
+    uint64_t time_ns;
+    int64_t uuid_low;
+    int64_t uuid_high;
+    uint64_t timestamp_ns;
+    uint64_t connection;
+    uint64_t peer_mac;
+    uint64_t local_mac;
+    uint32_t peer_ip;
+    uint32_t local_ip;
+    uint32_t vlan_tci;
+    uint16_t peer_udp_port;
+    uint16_t local_udp_port;
+    uint32_t session;
+    uint32_t keepalive_ms;
+    uint64_t next_seq;
+    uint32_t cancel_window_ms;
+    uint8_t cancel_type;
+    uint8_t has_next_seq;
+    uint8_t reserved[16];
+    uint16_t flags;
+} establish_t;
+_Static_assert(sizeof(establish_t) == 128, "ESTABLISH");
+_Static_assert(offsetof(establish_t, crc32c) == 0, "ESTABLISH.crc32c");
+_Static_assert(offsetof(establish_t, length) == 4, "ESTABLISH.length");
+_Static_assert(offsetof(establish_t, kind) == 6, "ESTABLISH.kind");
+_Static_assert(offsetof(establish_t, sequence) == 8, "ESTABLISH.sequence");
+_Static_assert(offsetof(establish_t, time_ns) == 16, "ESTABLISH.time_ns");
+_Static_assert(offsetof(establish_t, uuid_low) == 24, "ESTABLISH.uuid_low");
+_Static_assert(offsetof(establish_t, uuid_high) == 32, "ESTABLISH.uuid_high");
+_Static_assert(offsetof(establish_t, timestamp_ns) == 40, "ESTABLISH.timestamp_ns");
+_Static_assert(offsetof(establish_t, connection) == 48, "ESTABLISH.connection");
+_Static_assert(offsetof(establish_t, peer_mac) == 56, "ESTABLISH.peer_mac");
+_Static_assert(offsetof(establish_t, local_mac) == 64, "ESTABLISH.local_mac");
+_Static_assert(offsetof(establish_t, peer_ip) == 72, "ESTABLISH.peer_ip");
+_Static_assert(offsetof(establish_t, local_ip) == 76, "ESTABLISH.local_ip");
+_Static_assert(offsetof(establish_t, vlan_tci) == 80, "ESTABLISH.vlan_tci");
+_Static_assert(offsetof(establish_t, peer_udp_port) == 84, "ESTABLISH.peer_udp_port");
+_Static_assert(offsetof(establish_t, local_udp_port) == 86, "ESTABLISH.local_udp_port");
+_Static_assert(offsetof(establish_t, session) == 88, "ESTABLISH.session");
+_Static_assert(offsetof(establish_t, keepalive_ms) == 92, "ESTABLISH.keepalive_ms");
+_Static_assert(offsetof(establish_t, next_seq) == 96, "ESTABLISH.next_seq");
+_Static_assert(offsetof(establish_t, cancel_window_ms) == 104, "ESTABLISH.cancel_window_ms");
+_Static_assert(offsetof(establish_t, cancel_type) == 108, "ESTABLISH.cancel_type");
+_Static_assert(offsetof(establish_t, has_next_seq) == 109, "ESTABLISH.has_next_seq");
+_Static_assert(offsetof(establish_t, reserved) == 110, "ESTABLISH.reserved");
+_Static_assert(offsetof(establish_t, flags) == 126, "ESTABLISH.flags");
+
+typedef struct {
+    uint32_t crc32c;
+    uint16_t length;
+    uint16_t kind;
+    uint64_t sequence;
+    uint64_t time_ns;
+    uint64_t receive_time_ns;
+    uint64_t timestamp_ns;
+    uint64_t number;
+    uint64_t count;
+    uint32_t session;
+    uint32_t generation;
+    uint32_t code;
+    uint8_t reserved[58];
+    uint16_t flags;
+} session_input_t;
+_Static_assert(sizeof(session_input_t) == 128, "SESSION_INPUT");
+_Static_assert(offsetof(session_input_t, crc32c) == 0, "SESSION_INPUT.crc32c");
+_Static_assert(offsetof(session_input_t, length) == 4, "SESSION_INPUT.length");
+_Static_assert(offsetof(session_input_t, kind) == 6, "SESSION_INPUT.kind");
+_Static_assert(offsetof(session_input_t, sequence) == 8, "SESSION_INPUT.sequence");
+_Static_assert(offsetof(session_input_t, time_ns) == 16, "SESSION_INPUT.time_ns");
+_Static_assert(offsetof(session_input_t, receive_time_ns) == 24, "SESSION_INPUT.receive_time_ns");
+_Static_assert(offsetof(session_input_t, timestamp_ns) == 32, "SESSION_INPUT.timestamp_ns");
+_Static_assert(offsetof(session_input_t, number) == 40, "SESSION_INPUT.number");
+_Static_assert(offsetof(session_input_t, count) == 48, "SESSION_INPUT.count");
+_Static_assert(offsetof(session_input_t, session) == 56, "SESSION_INPUT.session");
+_Static_assert(offsetof(session_input_t, generation) == 60, "SESSION_INPUT.generation");
+_Static_assert(offsetof(session_input_t, code) == 64, "SESSION_INPUT.code");
+_Static_assert(offsetof(session_input_t, reserved) == 68, "SESSION_INPUT.reserved");
+_Static_assert(offsetof(session_input_t, flags) == 126, "SESSION_INPUT.flags");
+
+typedef struct {
+    uint64_t magic;
+    uint32_t format_version;
+    uint32_t entry_header_bytes;
+    uint64_t capacity_bytes;
+    uint64_t committed_bytes;
+    uint8_t reserved[4064];
+} report_header_t;
+_Static_assert(sizeof(report_header_t) == 4096, "REPORT_HEADER");
+_Static_assert(offsetof(report_header_t, magic) == 0, "REPORT_HEADER.magic");
+_Static_assert(offsetof(report_header_t, format_version) == 8, "REPORT_HEADER.format_version");
+_Static_assert(offsetof(report_header_t, entry_header_bytes) == 12, "REPORT_HEADER.entry_header_bytes");
+_Static_assert(offsetof(report_header_t, capacity_bytes) == 16, "REPORT_HEADER.capacity_bytes");
+_Static_assert(offsetof(report_header_t, committed_bytes) == 24, "REPORT_HEADER.committed_bytes");
+_Static_assert(offsetof(report_header_t, reserved) == 32, "REPORT_HEADER.reserved");
+
+typedef struct {
+    uint64_t sequence;
+    uint64_t number;
+    uint64_t firm_number;
+    int64_t previous;
+    int64_t jump;
+    int64_t index_before;
+    uint32_t session;
+    uint32_t generation;
+    uint32_t firm;
+    uint32_t message_bytes;
+} report_entry_t;
+_Static_assert(sizeof(report_entry_t) == 64, "REPORT_ENTRY");
+_Static_assert(offsetof(report_entry_t, sequence) == 0, "REPORT_ENTRY.sequence");
+_Static_assert(offsetof(report_entry_t, number) == 8, "REPORT_ENTRY.number");
+_Static_assert(offsetof(report_entry_t, firm_number) == 16, "REPORT_ENTRY.firm_number");
+_Static_assert(offsetof(report_entry_t, previous) == 24, "REPORT_ENTRY.previous");
+_Static_assert(offsetof(report_entry_t, jump) == 32, "REPORT_ENTRY.jump");
+_Static_assert(offsetof(report_entry_t, index_before) == 40, "REPORT_ENTRY.index_before");
+_Static_assert(offsetof(report_entry_t, session) == 48, "REPORT_ENTRY.session");
+_Static_assert(offsetof(report_entry_t, generation) == 52, "REPORT_ENTRY.generation");
+_Static_assert(offsetof(report_entry_t, firm) == 56, "REPORT_ENTRY.firm");
+_Static_assert(offsetof(report_entry_t, message_bytes) == 60, "REPORT_ENTRY.message_bytes");
+
+typedef struct {
+    uint32_t crc32c;
+    uint16_t length;
+    uint16_t kind;
+    uint64_t sequence;
+    uint64_t time_ns;
+    uint64_t receive_time_ns;
+    uint8_t operator[16];
+    uint64_t request;
+    int64_t value;
+    int64_t value2;
+    uint32_t action;
+    uint32_t limit;
+    uint32_t firm;
+    uint32_t account;
+    uint32_t instrument;
+    uint32_t asset;
+    uint32_t session;
+    uint8_t reserved[26];
+    uint16_t flags;
+} admin_t;
+_Static_assert(sizeof(admin_t) == 128, "ADMIN");
+_Static_assert(offsetof(admin_t, crc32c) == 0, "ADMIN.crc32c");
+_Static_assert(offsetof(admin_t, length) == 4, "ADMIN.length");
+_Static_assert(offsetof(admin_t, kind) == 6, "ADMIN.kind");
+_Static_assert(offsetof(admin_t, sequence) == 8, "ADMIN.sequence");
+_Static_assert(offsetof(admin_t, time_ns) == 16, "ADMIN.time_ns");
+_Static_assert(offsetof(admin_t, receive_time_ns) == 24, "ADMIN.receive_time_ns");
+_Static_assert(offsetof(admin_t, operator) == 32, "ADMIN.operator");
+_Static_assert(offsetof(admin_t, request) == 48, "ADMIN.request");
+_Static_assert(offsetof(admin_t, value) == 56, "ADMIN.value");
+_Static_assert(offsetof(admin_t, value2) == 64, "ADMIN.value2");
+_Static_assert(offsetof(admin_t, action) == 72, "ADMIN.action");
+_Static_assert(offsetof(admin_t, limit) == 76, "ADMIN.limit");
+_Static_assert(offsetof(admin_t, firm) == 80, "ADMIN.firm");
+_Static_assert(offsetof(admin_t, account) == 84, "ADMIN.account");
+_Static_assert(offsetof(admin_t, instrument) == 88, "ADMIN.instrument");
+_Static_assert(offsetof(admin_t, asset) == 92, "ADMIN.asset");
+_Static_assert(offsetof(admin_t, session) == 96, "ADMIN.session");
+_Static_assert(offsetof(admin_t, reserved) == 100, "ADMIN.reserved");
+_Static_assert(offsetof(admin_t, flags) == 126, "ADMIN.flags");
+
+typedef struct {
+    uint32_t account_id;
+    uint32_t firm;
+    uint8_t status;
+    uint8_t kill;
+    uint16_t reserved;
+    uint32_t rate_max;
+    int64_t order_lots_max;
+    int64_t order_value_max;
+    uint32_t open_orders;
+    uint32_t open_orders_max;
+    uint32_t open_positions;
+    uint32_t open_positions_max;
+    int64_t gross_position;
+    int64_t gross_position_max;
+    int64_t day_result;
+    int64_t daily_loss_max;
+    int64_t rate_window_ns;
+    int64_t rate_requests;
+    int64_t duplicate_window_ns;
+    uint32_t duplicates_max;
+    uint8_t reserved_end[20];
+} account_t;
+_Static_assert(sizeof(account_t) == 128, "ACCOUNT");
+_Static_assert(offsetof(account_t, account_id) == 0, "ACCOUNT.account_id");
+_Static_assert(offsetof(account_t, firm) == 4, "ACCOUNT.firm");
+_Static_assert(offsetof(account_t, status) == 8, "ACCOUNT.status");
+_Static_assert(offsetof(account_t, kill) == 9, "ACCOUNT.kill");
+_Static_assert(offsetof(account_t, reserved) == 10, "ACCOUNT.reserved");
+_Static_assert(offsetof(account_t, rate_max) == 12, "ACCOUNT.rate_max");
+_Static_assert(offsetof(account_t, order_lots_max) == 16, "ACCOUNT.order_lots_max");
+_Static_assert(offsetof(account_t, order_value_max) == 24, "ACCOUNT.order_value_max");
+_Static_assert(offsetof(account_t, open_orders) == 32, "ACCOUNT.open_orders");
+_Static_assert(offsetof(account_t, open_orders_max) == 36, "ACCOUNT.open_orders_max");
+_Static_assert(offsetof(account_t, open_positions) == 40, "ACCOUNT.open_positions");
+_Static_assert(offsetof(account_t, open_positions_max) == 44, "ACCOUNT.open_positions_max");
+_Static_assert(offsetof(account_t, gross_position) == 48, "ACCOUNT.gross_position");
+_Static_assert(offsetof(account_t, gross_position_max) == 56, "ACCOUNT.gross_position_max");
+_Static_assert(offsetof(account_t, day_result) == 64, "ACCOUNT.day_result");
+_Static_assert(offsetof(account_t, daily_loss_max) == 72, "ACCOUNT.daily_loss_max");
+_Static_assert(offsetof(account_t, rate_window_ns) == 80, "ACCOUNT.rate_window_ns");
+_Static_assert(offsetof(account_t, rate_requests) == 88, "ACCOUNT.rate_requests");
+_Static_assert(offsetof(account_t, duplicate_window_ns) == 96, "ACCOUNT.duplicate_window_ns");
+_Static_assert(offsetof(account_t, duplicates_max) == 104, "ACCOUNT.duplicates_max");
+_Static_assert(offsetof(account_t, reserved_end) == 108, "ACCOUNT.reserved_end");
+
+typedef struct {
+    uint32_t firm_id;
+    uint8_t kill;
+    uint8_t reserved[3];
+    uint32_t open_orders;
+    uint32_t open_orders_max;
+    int64_t order_lots_max;
+    int64_t order_value_max;
+    int64_t day_result;
+    int64_t daily_loss_max;
+    int64_t gross_position;
+    int64_t gross_position_max;
+} firm_t;
+_Static_assert(sizeof(firm_t) == 64, "FIRM");
+_Static_assert(offsetof(firm_t, firm_id) == 0, "FIRM.firm_id");
+_Static_assert(offsetof(firm_t, kill) == 4, "FIRM.kill");
+_Static_assert(offsetof(firm_t, reserved) == 5, "FIRM.reserved");
+_Static_assert(offsetof(firm_t, open_orders) == 8, "FIRM.open_orders");
+_Static_assert(offsetof(firm_t, open_orders_max) == 12, "FIRM.open_orders_max");
+_Static_assert(offsetof(firm_t, order_lots_max) == 16, "FIRM.order_lots_max");
+_Static_assert(offsetof(firm_t, order_value_max) == 24, "FIRM.order_value_max");
+_Static_assert(offsetof(firm_t, day_result) == 32, "FIRM.day_result");
+_Static_assert(offsetof(firm_t, daily_loss_max) == 40, "FIRM.daily_loss_max");
+_Static_assert(offsetof(firm_t, gross_position) == 48, "FIRM.gross_position");
+_Static_assert(offsetof(firm_t, gross_position_max) == 56, "FIRM.gross_position_max");
+
+typedef struct {
+    int64_t net_lots;
+    int64_t open_buy_lots;
+    int64_t open_sell_lots;
+    int64_t traded_lots;
+    int64_t traded_lots_max;
+    int64_t net_lots_max;
+    int64_t order_value_max;
+    uint32_t order_lots_max;
+    uint32_t flags;
+} holding_t;
+_Static_assert(sizeof(holding_t) == 64, "HOLDING");
+_Static_assert(offsetof(holding_t, net_lots) == 0, "HOLDING.net_lots");
+_Static_assert(offsetof(holding_t, open_buy_lots) == 8, "HOLDING.open_buy_lots");
+_Static_assert(offsetof(holding_t, open_sell_lots) == 16, "HOLDING.open_sell_lots");
+_Static_assert(offsetof(holding_t, traded_lots) == 24, "HOLDING.traded_lots");
+_Static_assert(offsetof(holding_t, traded_lots_max) == 32, "HOLDING.traded_lots_max");
+_Static_assert(offsetof(holding_t, net_lots_max) == 40, "HOLDING.net_lots_max");
+_Static_assert(offsetof(holding_t, order_value_max) == 48, "HOLDING.order_value_max");
+_Static_assert(offsetof(holding_t, order_lots_max) == 56, "HOLDING.order_lots_max");
+_Static_assert(offsetof(holding_t, flags) == 60, "HOLDING.flags");
+
+typedef struct {
+    int64_t price_ticks_min;
+    int64_t price_ticks_max;
+    int64_t tick_value;
+    int64_t lot_units;
+    uint32_t qty_lots_max;
+    uint32_t order_lots_max;
+    int64_t order_value_max;
+    int64_t collar_ticks;
+    int64_t reference_ticks;
+    int64_t traded_lots_max;
+    int64_t net_lots_max;
+    int64_t position_weight;
+    uint32_t base;
+    uint32_t quote;
+    uint32_t maker_millionths;
+    uint32_t taker_millionths;
+    uint8_t has_reference;
+    uint8_t has_last;
+    uint8_t is_restricted;
+    uint8_t reserved[21];
+} clearing_t;
+_Static_assert(sizeof(clearing_t) == 128, "CLEARING");
+_Static_assert(offsetof(clearing_t, price_ticks_min) == 0, "CLEARING.price_ticks_min");
+_Static_assert(offsetof(clearing_t, price_ticks_max) == 8, "CLEARING.price_ticks_max");
+_Static_assert(offsetof(clearing_t, tick_value) == 16, "CLEARING.tick_value");
+_Static_assert(offsetof(clearing_t, lot_units) == 24, "CLEARING.lot_units");
+_Static_assert(offsetof(clearing_t, qty_lots_max) == 32, "CLEARING.qty_lots_max");
+_Static_assert(offsetof(clearing_t, order_lots_max) == 36, "CLEARING.order_lots_max");
+_Static_assert(offsetof(clearing_t, order_value_max) == 40, "CLEARING.order_value_max");
+_Static_assert(offsetof(clearing_t, collar_ticks) == 48, "CLEARING.collar_ticks");
+_Static_assert(offsetof(clearing_t, reference_ticks) == 56, "CLEARING.reference_ticks");
+_Static_assert(offsetof(clearing_t, traded_lots_max) == 64, "CLEARING.traded_lots_max");
+_Static_assert(offsetof(clearing_t, net_lots_max) == 72, "CLEARING.net_lots_max");
+_Static_assert(offsetof(clearing_t, position_weight) == 80, "CLEARING.position_weight");
+_Static_assert(offsetof(clearing_t, base) == 88, "CLEARING.base");
+_Static_assert(offsetof(clearing_t, quote) == 92, "CLEARING.quote");
+_Static_assert(offsetof(clearing_t, maker_millionths) == 96, "CLEARING.maker_millionths");
+_Static_assert(offsetof(clearing_t, taker_millionths) == 100, "CLEARING.taker_millionths");
+_Static_assert(offsetof(clearing_t, has_reference) == 104, "CLEARING.has_reference");
+_Static_assert(offsetof(clearing_t, has_last) == 105, "CLEARING.has_last");
+_Static_assert(offsetof(clearing_t, is_restricted) == 106, "CLEARING.is_restricted");
+_Static_assert(offsetof(clearing_t, reserved) == 107, "CLEARING.reserved");
+
+typedef struct {
+    int64_t available;
+    int64_t reserved;
+    int64_t pending_in;
+    int64_t pending_out;
+    int64_t settled;
+    int64_t fees_paid;
+    uint8_t unused[16];
+} balance_t;
+_Static_assert(sizeof(balance_t) == 64, "BALANCE");
+_Static_assert(offsetof(balance_t, available) == 0, "BALANCE.available");
+_Static_assert(offsetof(balance_t, reserved) == 8, "BALANCE.reserved");
+_Static_assert(offsetof(balance_t, pending_in) == 16, "BALANCE.pending_in");
+_Static_assert(offsetof(balance_t, pending_out) == 24, "BALANCE.pending_out");
+_Static_assert(offsetof(balance_t, settled) == 32, "BALANCE.settled");
+_Static_assert(offsetof(balance_t, fees_paid) == 40, "BALANCE.fees_paid");
+_Static_assert(offsetof(balance_t, unused) == 48, "BALANCE.unused");
+
+typedef struct {
+    int64_t bound_ticks;
+    uint32_t leaves_lots;
+    uint32_t reserved;
+} open_order_t;
+_Static_assert(sizeof(open_order_t) == 16, "OPEN_ORDER");
+_Static_assert(offsetof(open_order_t, bound_ticks) == 0, "OPEN_ORDER.bound_ticks");
+_Static_assert(offsetof(open_order_t, leaves_lots) == 8, "OPEN_ORDER.leaves_lots");
+_Static_assert(offsetof(open_order_t, reserved) == 12, "OPEN_ORDER.reserved");
+
+typedef struct {
+    int64_t price_ticks;
+    int64_t stop_price_ticks;
+    int64_t first_ns;
+    uint32_t account;
+    uint32_t instrument;
+    uint32_t qty_lots;
+    uint32_t orders;
+    uint8_t side;
+    uint8_t ord_type;
+    uint8_t time_in_force;
+    uint8_t unused[21];
+} series_t;
+_Static_assert(sizeof(series_t) == 64, "SERIES");
+_Static_assert(offsetof(series_t, price_ticks) == 0, "SERIES.price_ticks");
+_Static_assert(offsetof(series_t, stop_price_ticks) == 8, "SERIES.stop_price_ticks");
+_Static_assert(offsetof(series_t, first_ns) == 16, "SERIES.first_ns");
+_Static_assert(offsetof(series_t, account) == 24, "SERIES.account");
+_Static_assert(offsetof(series_t, instrument) == 28, "SERIES.instrument");
+_Static_assert(offsetof(series_t, qty_lots) == 32, "SERIES.qty_lots");
+_Static_assert(offsetof(series_t, orders) == 36, "SERIES.orders");
+_Static_assert(offsetof(series_t, side) == 40, "SERIES.side");
+_Static_assert(offsetof(series_t, ord_type) == 41, "SERIES.ord_type");
+_Static_assert(offsetof(series_t, time_in_force) == 42, "SERIES.time_in_force");
+_Static_assert(offsetof(series_t, unused) == 43, "SERIES.unused");
+
+typedef struct {
+    uint32_t is_enabled;
+    uint32_t has_funds;
+    uint32_t accounts;
+    uint32_t instruments;
+    uint32_t assets;
+    uint32_t fee_account;
+    int64_t limit_value;
+    int64_t bound_ticks;
+    uint64_t request_account;
+    int64_t old_bound_ticks;
+    int64_t old_leaves_lots;
+    int64_t refusal;
+    uint64_t commands;
+    uint64_t refused;
+    uint8_t unused[40];
+} accounts_state_t;
+_Static_assert(sizeof(accounts_state_t) == 128, "ACCOUNTS_STATE");
+_Static_assert(offsetof(accounts_state_t, is_enabled) == 0, "ACCOUNTS_STATE.is_enabled");
+_Static_assert(offsetof(accounts_state_t, has_funds) == 4, "ACCOUNTS_STATE.has_funds");
+_Static_assert(offsetof(accounts_state_t, accounts) == 8, "ACCOUNTS_STATE.accounts");
+_Static_assert(offsetof(accounts_state_t, instruments) == 12, "ACCOUNTS_STATE.instruments");
+_Static_assert(offsetof(accounts_state_t, assets) == 16, "ACCOUNTS_STATE.assets");
+_Static_assert(offsetof(accounts_state_t, fee_account) == 20, "ACCOUNTS_STATE.fee_account");
+_Static_assert(offsetof(accounts_state_t, limit_value) == 24, "ACCOUNTS_STATE.limit_value");
+_Static_assert(offsetof(accounts_state_t, bound_ticks) == 32, "ACCOUNTS_STATE.bound_ticks");
+_Static_assert(offsetof(accounts_state_t, request_account) == 40, "ACCOUNTS_STATE.request_account");
+_Static_assert(offsetof(accounts_state_t, old_bound_ticks) == 48, "ACCOUNTS_STATE.old_bound_ticks");
+_Static_assert(offsetof(accounts_state_t, old_leaves_lots) == 56, "ACCOUNTS_STATE.old_leaves_lots");
+_Static_assert(offsetof(accounts_state_t, refusal) == 64, "ACCOUNTS_STATE.refusal");
+_Static_assert(offsetof(accounts_state_t, commands) == 72, "ACCOUNTS_STATE.commands");
+_Static_assert(offsetof(accounts_state_t, refused) == 80, "ACCOUNTS_STATE.refused");
+_Static_assert(offsetof(accounts_state_t, unused) == 88, "ACCOUNTS_STATE.unused");
 
 #endif

@@ -46,8 +46,10 @@ from native.layout import (
 )
 from native.limits import FRAME_BYTES_MAX, RX_BURST_MAX
 from native.lowlevel import load_u16
+from pcap.datagrams import VENUE
 from pcap.noise import noise_frames
 from tests.naive.venue import Venue
+from tests.session_rig import PROOF, Party, give_handshake
 from tests.venue_rig import (
     START_NS,
     TICK,
@@ -66,6 +68,7 @@ from tests.venue_rig import (
 from wire.net.frames import checksum
 
 FRAMES_A_ROUND_MAX = 20_000
+KEYED_ROW = 4
 IP_AT, UDP_AT, CONTEXT_AT, MESSAGES_AT = 14, 34, 42, 74
 LENGTH_FIELDS = ((16, ">H"), (38, ">H"), (42, "<H"), (74, "<H"), (122, "<H"), (14, "B"), (12, ">H"), (66, "<Q"))
 """Where the lengths, versions and numbers of an untagged frame stand that decide how far anyone reads."""
@@ -79,7 +82,7 @@ CONFIG = small_config(
     limits={"orders": 4096, "levels": 1024},
     journal={"records": 1 << 17},
     feed={"store_mib": 64},
-    sessions=demo_sessions(4),
+    sessions=[*demo_sessions(4), {"key_id": "fuzz", "account": 5, "cl_ord_id_rule": "unique_open"}],
 )
 
 
@@ -127,6 +130,7 @@ class Fuzzer:
         self.draw = random.Random(seed)
         self.twin = twin
         self.clients = [Client(number) for number in range(1, 5)]
+        self.party = Party(KEYED_ROW, 1)
         self.odd = odd_frames()
         self.recent: list[bytes] = list(self.odd)
         self.late: list[bytes] = []
@@ -162,7 +166,26 @@ class Fuzzer:
             STPInstruction=draw.randint(0, 5), SelfMatchPreventionID=draw.choice((0, 0, 7)),
         )  # fmt: skip
 
+    def of_the_keyed(self) -> bytes:
+        """From the negotiated session: requests, and what it says of itself."""
+        draw, session = self.draw, self.twin.sessions[KEYED_ROW]
+        last = len(session.reports)
+        match draw.randrange(12):
+            case 0:
+                return self.party.terminate(draw.randrange(5))
+            case 1:
+                return self.party.finished_receiving()
+            case 2 | 3 | 4:
+                first = draw.randint(max(0, last - 3), last + 1)
+                return self.party.retransmit(self.twin.time_ns - draw.choice((0, 0, 9)), first, draw.randrange(4))
+        number = session.expected + draw.choice((0, 0, 0, 1, -1))
+        self.cl_ord_id += 1
+        order = new(self.cl_ord_id, 1, 1, draw.randint(95, 105), Account=KEYED_ROW + 1)
+        return self.party.frame(order, at=max(0, number))
+
     def good(self) -> bytes:
+        if self.draw.random() < 0.05:
+            return self.of_the_keyed()
         account = self.draw.randint(1, 4)
         client = self.clients[account - 1]
         messages = [self.message(account) for _ in range(self.draw.choice((0, 1, 1, 1, 2, 3, 15)))]
@@ -243,7 +266,8 @@ def account_for(rig: VenueRig, frames: int) -> None:
     count = rig.counter
     assert count(counters.PACKETS_IN) == frames
     assert frames == sum(count(drop) for drop in FRAME_DROPS) + count(counters.DATAGRAMS_IN)
-    assert count(counters.NEW_ORDERS) == count(counters.ORDERS_ACCEPTED) + count(counters.ORDERS_REJECTED)
+    undecided = count(counters.NEW_ORDERS) - count(counters.ORDERS_ACCEPTED) - count(counters.ORDERS_REJECTED)
+    assert 0 <= undecided <= count(counters.SESSIONS_TERMINATED), "a request that ends its session is not decided"
     kinds = np.bincount(rig.exchange.journal.records["kind"][: count(counters.SEQUENCED_INPUTS)], minlength=32)
     assert kinds[KIND_NEW_ORDER] == count(counters.NEW_ORDERS)
     assert kinds[KIND_CANCEL] == count(counters.CANCELS) + count(counters.CANCELS_REJECTED)
@@ -251,13 +275,15 @@ def account_for(rig: VenueRig, frames: int) -> None:
     assert kinds[KIND_MASS_CANCEL] == count(counters.MASS_CANCELS) + count(counters.MASS_CANCELS_REJECTED)
     assert kinds[KIND_TIMER] == count(counters.TIMERS)
     assert kinds[KIND_PHASE] >= len(rig.config.instruments)
-    others = kinds[KIND_SESSION_PEER] + kinds[KIND_CONTEXT]
+    others = kinds[KIND_SESSION_PEER] + kinds[KIND_CONTEXT] + count(counters.SESSION_INPUTS)
+    others += count(counters.STATUS_QUERIES)
     assert others + kinds[: KIND_OF_THE_BOOK_MAX + 1].sum() == count(counters.SEQUENCED_INPUTS)
 
 
 def fuzz_round(seed: int, frames: int) -> dict[str, Any]:
     """One venue and `frames` frames. Returns its counters and state hash."""
     twin = Venue(CONFIG)
+    twin.proof = PROOF
     twin.open_day(START_NS)
     with VenueRig(CONFIG) as rig:
         fuzzer = Fuzzer(seed, twin)
@@ -271,6 +297,9 @@ def fuzz_round(seed: int, frames: int) -> dict[str, Any]:
                 twin.tick(rig.now_ns)
             if fuzzer.draw.random() < 0.03:
                 change_phase(rig, twin, fuzzer.draw.choice((0, 1, 1, 1, 2, 3, 4, 5, 7, 8)))
+            if fuzzer.draw.random() < 0.03:
+                log_on(rig, twin, fuzzer)
+            twin.turn += 1
             burst = []
             for _ in range(count):
                 burst.append(fuzzer.frame())
@@ -285,6 +314,18 @@ def fuzz_round(seed: int, frames: int) -> dict[str, Any]:
         result = {"counters": rig.counts(), "state_hash": whole_state_hash(rig.exchange), "book": rig.book_digest()}
         good_order_is_answered(rig)
     return result
+
+
+def log_on(rig: VenueRig, twin: Venue, fuzzer: Fuzzer) -> None:
+    """The keyed row is established, mostly by the session that it has, for both."""
+    draw = fuzzer.draw
+    if draw.random() < 0.2 or not twin.sessions[KEYED_ROW].uuid:
+        fuzzer.party = Party(KEYED_ROW, draw.randrange(1 << 30))
+    party = fuzzer.party
+    for message in (party.negotiate(rig.now_ns), party.establish(rig.now_ns + 1, number=None)):
+        twin.turn += 1
+        give_handshake(rig, party, message)
+        twin.take_handshake(KEYED_ROW, message, (party.endpoint, VENUE, None), rig.now_ns)
 
 
 def change_phase(rig: VenueRig, twin: Venue, phase: int) -> None:

@@ -16,7 +16,9 @@ from pathlib import Path
 import pytest
 
 from appliance.client.recovery import RecoveryClient, RetransmitError
-from appliance.recovery.server import ServerLimits, TerminationCode
+from appliance.recovery.allocations import Allocation
+from appliance.recovery.codes import TerminationCode
+from appliance.recovery.limits import ServerLimits
 from appliance.recovery.store import FeedStore
 from tests.naive.feed_writer import TOPIC_SESSION_ID, FeedWriter
 from tests.naive.recovery_server import serving
@@ -223,6 +225,63 @@ def test_heartbeats_keep_a_quiet_client(running):
         assert session_messages(connection.recv(4096))[0].block.name == "Retransmission"
 
 
+def test_a_request_in_the_first_packet_is_answered(running):
+    """TCP fast open: where the host has it, the data comes with the SYN from the second time on; else behind it."""
+    for _ in range(2):
+        with socket.socket() as connection:
+            connection.settimeout(10)
+            try:
+                connection.sendto(request(1, 1), socket.MSG_FASTOPEN, (running.ip, running.port))
+            except OSError as error:
+                pytest.skip(f"no TCP fast open as a client here: {error}")
+            assert session_messages(connection.recv(4096))[0].block.name == "Retransmission"
+
+
+def test_an_exhausted_allocation_is_said_and_asked_for_too_often_is_the_end(store):
+    limits = ServerLimits(requests=Allocation(0, 0, 3), refusals_in_a_row_max=2)
+    with serving(store, limits) as running:
+        with connect(running) as connection:
+            connection.sendall(request(1, 1))
+            connection.recv(4096)
+            connection.sendall(request(0, 1) + request(1, 1, bytes(16)))  # refused, and counted all the same
+            connection.sendall(request(1, 1) * 5)
+            rejects = [one.values for one in session_messages(until_closed(connection))]
+        assert [one.Code for one in rejects] == [0, 1, 2, 2, TerminationCode.UNSPECIFIED_ERROR]
+        reason = rejects[2].Reason.decode()
+        assert reason.startswith("day request allocation of 3 exhausted. retry_ns=")
+        assert 0 < int(reason.rpartition("=")[2]) <= 86_400 * 10**9
+        assert running.server.counters["closed_greedy"] == 1
+        with connect(running) as connection:
+            assert until_closed(connection) == b"", "it is not let in again"
+        assert running.server.counters["closed_exhausted"] == 1
+
+
+def test_an_allocation_of_messages_counts_what_is_granted(store):
+    limits = ServerLimits(messages_a_request_max=10, messages=Allocation(0, 0, 15))
+    with serving(store, limits) as running, connect(running) as connection:
+        connection.sendall(request(60_000, 10))
+        assert session_messages(connection.recv(4096))[0].values.Code == 0
+        connection.sendall(request(1, 10))
+        assert session_messages(connection.recv(1 << 16))[0].values.Count == 10
+        connection.sendall(request(1, 10))
+        assert b"day message allocation of 15" in session_messages(connection.recv(4096))[0].values.Reason
+        connection.sendall(request(1, 5))
+        assert session_messages(connection.recv(1 << 16))[0].values.Count == 5
+    with pytest.raises(ValueError, match="would never be granted"):
+        ServerLimits(messages_a_request_max=20, messages=Allocation(0, 0, 15))
+
+
+def test_one_client_has_so_many_connections(store):
+    with serving(store, ServerLimits(connections_a_client_max=1)) as running, connect(running) as first:
+        first.sendall(request(1, 1))
+        first.recv(4096)
+        with connect(running) as second:
+            assert until_closed(second) == b""
+        with socket.create_connection((running.ip, running.port), 5, source_address=("127.0.0.9", 0)) as other:
+            other.sendall(request(1, 1))
+            assert session_messages(other.recv(4096))[0].block.name == "Retransmission"
+
+
 def test_more_connections_than_allowed_are_refused(running):
     held = [connect(running) for _ in range(LIMITS.connections_max)]
     try:
@@ -261,11 +320,13 @@ def start(*words: str) -> subprocess.Popen:
 
 def test_the_process_serves_and_ends_on_sigterm(tmp_path):
     FeedWriter(tmp_path / "feed").publish([3])
+    (tmp_path / "venue.toml").write_text("[recovery]\nsnapshots = false\n")
     server = [sys.executable, "-m", "appliance.recovery", "--store", str(tmp_path), "--port", "0"]
+    server += ["--config", str(tmp_path / "venue.toml")]
     with start(*server, "--parent-pid", str(os.getpid())) as process:
         assert '"listening"' in process.stdout.readline()
         process.send_signal(signal.SIGTERM)
-        out, _ = process.communicate(timeout=10)
+        out, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert '"counters"' in out
 
@@ -275,15 +336,17 @@ def test_the_process_ends_when_its_parent_dies(tmp_path):
     code = (
         "import os, subprocess, sys\n"
         "from appliance.recovery.process import command_line\n"
-        "words = command_line(sys.argv[1], '127.0.0.1', 0, messages_a_request_max=9, parent_pid=os.getpid())\n"
+        "words = command_line(sys.argv[1], sys.argv[2], parent_pid=os.getpid())\n"
         "child = subprocess.Popen(words, stdout=subprocess.PIPE)\n"
         "print(child.pid, child.stdout.readline(), flush=True)\n"
         "os.kill(os.getpid(), 9)\n"
     )
-    with start(sys.executable, "-c", code, str(tmp_path)) as parent:
+    config = tmp_path / "venue.toml"
+    config.write_text("[recovery]\ntcp_port = 26482\nsnapshots = false\n")
+    with start(sys.executable, "-c", code, str(tmp_path), str(config)) as parent:
         child = int(parent.stdout.readline().split()[0])
-        parent.wait(10)
-    deadline = time.monotonic() + 10
+        parent.wait(60)
+    deadline = time.monotonic() + 60
     while Path(f"/proc/{child}").exists() and time.monotonic() < deadline:
         if Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
             break  # ended; whoever inherited it has yet to reap it
@@ -298,6 +361,6 @@ def test_the_process_ends_when_its_parent_dies(tmp_path):
 )
 def test_a_start_that_cannot_be_is_one_sentence(arguments, sentence):
     with start(sys.executable, "-m", "appliance.recovery", *arguments) as process:
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=60)
     assert process.returncode == 1
     assert sentence in err and "Traceback" not in err

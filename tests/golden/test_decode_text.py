@@ -15,7 +15,7 @@ from appliance.decode.item import json_of, line_of, price_text, utc_text
 from appliance.decode.journal import DecodeFileError, journal_items
 from appliance.decode.payload import PayloadDecoder
 from appliance.journal.records import Identity, SegmentHeader, header_bytes
-from native import layout, log_layout
+from native import account_layout, layout, log_layout
 from pcap.datagrams import VENUE, session_endpoint
 from pcap.noise import noise_frames
 from wire.blocks import schema
@@ -168,7 +168,7 @@ def journal() -> bytearray:
     """A new order, the peer of its session, a record of a kind that nobody knows, and inputs without a message."""
     from native import _native
 
-    records = np.zeros(6, dtype=layout.SEQUENCED)
+    records = np.zeros(8, dtype=layout.SEQUENCED)
     new = {
         "kind": layout.KIND_NEW_ORDER, "session": 1, "session_seq": 9, "cl_ord_id": 5, "price_ticks": 95_800,
         "qty_lots": 7, "instrument": 2, "account": 2, "side": 2, "ord_type": 50, "time_in_force": 51, "flags": 5,
@@ -190,7 +190,17 @@ def journal() -> bytearray:
         "side": 1, "ord_type": 3, "time_in_force": 1, "stp_instruction": 2, "price_ticks": 0, "exec_inst": 0,
         "flags": layout.COMMAND_STOP_PRICE_MISSING,
     }  # fmt: skip
-    for record, values in zip(records[3:], (phase, {"kind": layout.KIND_TIMER}, mass), strict=True):
+    for record, values in zip(records[3:6], (phase, {"kind": layout.KIND_TIMER}, mass), strict=True):
+        for name, value in values.items():
+            record[name] = value
+    limit = {"action": account_layout.ADMIN_SET_LIMIT, "limit": account_layout.LIMIT_TRADED_LOTS, "account": 7,
+             "instrument": 2, "value": 1_000_000, "request": 12}  # fmt: skip
+    settle = {"action": account_layout.ADMIN_SETTLE, "asset": 1, "value2": -1}
+    for record, values in zip(records.view(account_layout.ADMIN)[6:], (limit, settle), strict=True):
+        record["kind"] = layout.KIND_ADMIN
+        record["operator"][:3] = np.frombuffer(b"ann", np.uint8)
+        for name in ("firm", "account", "instrument", "asset", "session"):
+            record[name] = layout.NO_INDEX
         for name, value in values.items():
             record[name] = value
     chain = EPOCH
@@ -221,6 +231,9 @@ def test_journal() -> None:
         f"record=5 {AT} TIMER",
         f'record=6 {AT} MASS_CANCEL cl_ord_id=6 above_ticks=0 instrument=2 account="any" session=1 side="Buy" '
         'mass_action_type="CancelOrders" scope="Instrument" ack_style="Both" flags="STOP_PRICE_MISSING"',
+        f'record=7 {AT} ADMIN action="SET_LIMIT" by="ann" limit="traded_lots" account=7 instrument=2 value=1000000 '
+        "request=12",
+        f'record=8 {AT} ADMIN action="SETTLE" by="ann" asset=1 value2=-1',
     ]
 
 
@@ -236,8 +249,8 @@ def test_a_damaged_journal() -> None:
     found = lines(bytes(data))
     assert "UNKNOWN This should be record 2 with 128 bytes." in found[1]
     assert "UNKNOWN The CRC is not that of the record behind the one before it." in found[2]
-    with pytest.raises(DecodeFileError, match="The log has records up to 8, the file up to 6"):
-        list(journal_items(bytes(journal()), "file", 9))
+    with pytest.raises(DecodeFileError, match="The log has records up to 10, the file up to 8"):
+        list(journal_items(bytes(journal()), "file", 11))
     with pytest.raises(DecodeFileError, match="shorter than a segment's header"):
         lines(bytes(journal())[:100])
     data = journal()

@@ -222,7 +222,8 @@ def test_a_venue_says_that_it_is_ready_and_then_that_its_loop_turns(tmp_path: Pa
     udp, tcp = free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_STREAM)
     config.write_text(
         f'name = "notify-{os.getpid()}"\n[port]\nkind = "udp"\n[order_entry]\nudp_port = {udp}\n'
-        f"[recovery]\ntcp_port = {tcp}\n[feed]\nstore_mib = 16\n[journal]\nrecords = 1024\n"
+        f"[recovery]\ntcp_port = {tcp}\n[distributor]\nenabled = false\n"
+        "[feed]\nstore_mib = 16\n[journal]\nrecords = 1024\n"
         '[limits]\norders = 1024\nlevels = 1024\n[loop]\nidle = "sleep"\n',
         encoding="utf-8",
     )

@@ -7,8 +7,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
-from appliance.recovery.server import RecoveryServer, ServerLimits
+from appliance.recovery.limits import ServerLimits
+from appliance.recovery.server import RecoveryServer
 from appliance.recovery.store import FeedStore
 
 
@@ -22,9 +24,9 @@ class Running:
 
 
 @contextmanager
-def serving(store: FeedStore, limits: ServerLimits | None = None) -> Iterator[Running]:
-    """A server for `store` until the block ends."""
-    server = RecoveryServer(store, limits or ServerLimits())
+def serving(store: FeedStore, limits: ServerLimits | None = None, **more: Any) -> Iterator[Running]:
+    """A server for `store` until the block ends; `more` goes to RecoveryServer."""
+    server = RecoveryServer(store, limits, **more)
     loop = asyncio.new_event_loop()
     ended = asyncio.Event()
     ready = threading.Event()

@@ -13,8 +13,11 @@ from typing import Any
 from appliance.config import Config
 from appliance.exchange import rules_of
 from native import counters
+from tests.naive.accounts.state import Books
 from tests.naive.exchange import Exchange
 from tests.naive.exchange import numbers as n
+from tests.naive.sessions import CONTROLS, ESTABLISHED, Sessions
+from tests.naive.venue_accounts import WithAccounts
 from tests.naive.venue_commands import BLANK, KINDS, command_of, why_not
 from tests.naive.venue_feed import Feed
 from tests.naive.venue_reports import ORDER_ENTRY, Instrument, Message, Peer, Reports, Session
@@ -32,11 +35,18 @@ EVENTS_A_STEP_FIRST, EVENTS_A_STEP = 254, 253
 NANOS_A_DAY = 86_400 * 10**9
 
 
-class Venue(Reports, Feed):
+class Venue(Sessions, Reports, Feed, WithAccounts):
     def __init__(self, config: Config) -> None:
+        self.books = Books(config)
         self.udp_port = config.order_entry.udp_port
-        self.sessions = [Session(i, s.uuid_bytes, s.account) for i, s in enumerate(config.sessions)]
-        self.by_uuid = {session.uuid: session for session in self.sessions}
+        self.sessions = [
+            Session(
+                i, s.uuid_bytes, s.account, key_id=s.key_id, ids_increase=s.ids_increase,
+                state="free" if s.key_id else "established",
+            )
+            for i, s in enumerate(config.sessions)
+        ]  # fmt: skip
+        self.by_uuid = {session.uuid: session for session in self.sessions if session.uuid}
         self.instruments = [
             Instrument(i, one.security_id, one.tick_nanos, one.price_ticks_min, one.price_ticks_max)
             for i, one in enumerate(config.instruments)
@@ -44,11 +54,13 @@ class Venue(Reports, Feed):
         self.by_security = {one.security_id: one for one in self.instruments}
         self.config = config
         self.book = Exchange([rules_of(one) for one in config.instruments], config.limits.orders, config.limits.levels)
+        self.book.session_firms = self.firms_of_sessions()
         self.feed: list[Message] = []
         self.transaction: list[tuple[str, dict[str, Any]]] = []
         self.count: Counter[str] = Counter()
         self.date = config.trading_session_date
         self.time_ns = self.receive_ns = 0
+        self.begin_sessions()
 
     # --- inputs without a message ------------------------------------------------------------------------------
 
@@ -73,6 +85,7 @@ class Venue(Reports, Feed):
         self.count["timers"] += 1
         self.sequence(now_ns)
         self.match(BLANK | {"kind": n.TIMER})
+        self.cancel_due_orders()
         self.end_transaction()
 
     def sequence(self, now_ns: int) -> None:
@@ -99,6 +112,9 @@ class Venue(Reports, Feed):
         self.count[f"drop_{reason}"] += 1
 
     def take_datagram(self, payload: bytes, peer: Peer, now_ns: int) -> None:
+        name = fixp_name(payload)
+        if name in CONTROLS:
+            return self.take_control(name, payload, peer, now_ns)
         if len(payload) > DATAGRAM_BYTES_MAX:
             return self.drop("datagram_size")
         if len(payload) < CONTEXT_BYTES:
@@ -111,6 +127,8 @@ class Venue(Reports, Feed):
         session = self.by_uuid.get(context.SessionId)
         if session is None:
             return self.drop("session_unknown")
+        if session.state != ESTABLISHED:
+            return self.drop("session_unbound")
         number = context.NextSeqNo
         if not 1 <= number < 2**63 or number - session.expected > GAP_MAX:
             return self.drop("session_seq")
@@ -123,7 +141,9 @@ class Venue(Reports, Feed):
             after = at + HEADER_BYTES + FIXP.header.unpack(payload, at).blockLength
             if after > len(payload):
                 return self.drop("message_truncated")
-            if number < session.expected:
+            if session.state != ESTABLISHED or self.by_uuid.get(context.SessionId) is not session:
+                self.drop("session_ended")
+            elif number < session.expected:
                 self.drop("duplicate")
             else:
                 self.take_message(session, number, payload[at:after], peer, now_ns)
@@ -150,7 +170,7 @@ class Venue(Reports, Feed):
         self.note_gap(session, number)
         session.expected = number + 1
         values = block.unpack(message, HEADER_BYTES)
-        self.decide(command_of(session.index, block.name, values, self.by_security))
+        self.decide(command_of(session.index, block.name, values, self.by_security), number)
         self.end_transaction()
 
     def bind(self, session: Session, peer: Peer, now_ns: int) -> None:
@@ -169,12 +189,17 @@ class Venue(Reports, Feed):
 
     # --- decisions ----------------------------------------------------------------------------------------------
 
-    def decide(self, command: dict[str, int]) -> None:
+    def decide(self, command: dict[str, int], number: int) -> None:
         self.count["new_orders"] += command["kind"] == n.NEW
         command["receive_time_ns"], command["sequence"] = self.receive_ns, self.count["sequenced_inputs"]
-        reason = why_not(command, self.sessions[command["session"]].account)
+        if self.settle(command, number):
+            return
+        session = self.config.sessions[command["session"]]
+        reason, limit = why_not(command, (session.account, *session.accounts)), 0
+        if not reason:
+            reason, limit = self.why_not_for_account(command)
         if reason:
-            self.reject(command, reason, 0)
+            self.reject(command, reason, limit)
         else:
             self.match(command)
 
@@ -185,7 +210,17 @@ class Venue(Reports, Feed):
         while start < len(events):
             some = events[start:stop]
             for at, event in enumerate(some):
+                self.account_for(event)
                 self.report(command, event, some[at + 1 :])
             self.publish_events(command, some)
             start, stop = stop, stop + EVENTS_A_STEP
         self.count["open_orders"] = len(self.book.open)
+
+
+def fixp_name(payload: bytes) -> str:
+    """The FIXP message that a datagram starts with."""
+    if len(payload) < HEADER_BYTES:
+        return ""
+    head = FIXP.header.unpack(payload, 0)
+    block = FIXP.by_template.get(head.templateId)
+    return block.name if block is not None and head.schemaId == FIXP.schema_id else ""

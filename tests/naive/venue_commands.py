@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from tests.naive.exchange import numbers as n
 
 UNKNOWN_SECURITY = 2
 ANY = n.ALL
+QUERY = 25
+QUERY_TEMPLATES = {"OrderStatusRequest": 130, "WatermarkRequest": 131}
 KINDS = {
     "NewOrderShort": n.NEW,
     "NewOrderSingle": n.NEW,
     "OrderCancelRequest": n.CANCEL,
     "OrderCancelReplaceRequest": n.REPLACE,
     "OrderMassActionRequest": n.MASS_CANCEL,
+    "OrderStatusRequest": QUERY,
+    "WatermarkRequest": QUERY,
 }
 BLANK = dict.fromkeys(
     ("kind", "sequence", "time_ns", "receive_time_ns", "session_seq", "cl_ord_id", "orig_cl_ord_id", "order_id",
@@ -41,6 +46,9 @@ def command_of(session: int, name: str, values: Any, instruments: dict[int, Any]
     elif "SecurityID" in given:
         command["instrument"] = given["SecurityID"]
         command["flags"] |= UNKNOWN_SECURITY
+    if name in QUERY_TEMPLATES:
+        number = {"orig_cl_ord_id": given["OrdStatusReqID"], "ord_type": QUERY_TEMPLATES[name]}
+        return command | number | {"instrument": ANY}
     tick = 1 if instrument is None else instrument.tick_nanos
     if name == "OrderMassActionRequest":
         return command | mass_action(command, given, tick)
@@ -94,14 +102,14 @@ def mass_action(command: dict[str, int], given: dict[str, int], tick: int) -> di
     return found | {"flags": flags}
 
 
-def why_not(command: dict[str, int], own_account: int) -> int:
+def why_not(command: dict[str, int], own_accounts: Collection[int]) -> int:
     """The checks before the book, in their order; 0: none failed."""
     if command["flags"] & UNKNOWN_SECURITY:
         return 1
     if command["kind"] == n.CANCEL:
         return 0
     is_mass = command["kind"] == n.MASS_CANCEL
-    if command["account"] != own_account and not (is_mass and command["account"] == ANY):
+    if command["account"] not in own_accounts and not (is_mass and command["account"] == ANY):
         return 15
     return why_not_mass_action(command) if is_mass else 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.naive.exchange import Event
 from tests.naive.exchange import numbers as n
@@ -25,6 +25,9 @@ CANCELED_COUNTERS = {
 }  # fmt: skip
 STATUS_NEW, PARTIALLY_FILLED, FILLED, CANCELED, REPLACED, EXPIRED = (ord(status) for status in "01245C")
 TRIGGERED, JOINED_AUCTION = 9116, 9117
+WITH_LIMIT = range(9025, 9040)
+COLLAR = 9027
+BY_VENUE = 256
 
 
 @dataclass
@@ -35,6 +38,26 @@ class Session:
     expected: int = 1
     peer: Peer | None = None
     reports: list[Message] = field(default_factory=list)
+    # FIXP (tests/naive/sessions.py)
+    key_id: str = ""
+    ids_increase: bool = False
+    state: str = "established"
+    was_established: bool = False
+    client_finished: bool = False
+    server_finished: bool = False
+    is_blocked: bool = False
+    handshake: tuple[int, str] = (0, "")
+    """Timestamp and name of the newest one that was accepted."""
+    keepalive: int = 0
+    retransmit_time: int = 0
+    retransmit_turn: int = -1
+    watermark: int = 0
+    cancel_type: int = 0
+    cancel_window: int = 0
+    cancel_reason: int = 0
+    cancel_due: int | None = None
+    requests: list[tuple[int, bool]] = field(default_factory=list)
+    """Part of the time, and whether it was a cancel, of each request."""
 
 
 @dataclass
@@ -66,18 +89,27 @@ class Reports:
     instruments: list[Instrument]
     count: Counter[str]
     time_ns: int
+    told: list[dict[str, int | None]]
+    """FeeAmount and WalletBalanceAfter of the trade in hand, of the aggressor first."""
 
     def tell(self, session: Session, name: str, **fields: Any) -> None:
         number = len(session.reports) + 1
         if name == "NotApplied":
             whole = fields
         else:
-            fields |= {"MsgSeqNum": number, "TransactTime": self.time_ns}
-            if name != "OrderMassActionReport":
+            fields["MsgSeqNum"] = number
+            if name != "BusinessMessageReject":
+                fields["TransactTime"] = self.time_ns
+            if name.startswith("ExecutionReport"):
                 fields["ExecID"] = session.index << 48 | number
             whole = completed(ORDER_ENTRY[name], fields)
         session.reports.append((number, name, whole))
+        self.note_sent(session, number)
         self.count["reports_out"] += 1
+
+    if TYPE_CHECKING:
+
+        def note_sent(self, session: Session, number: int) -> None: ...
 
     def report(self, command: Command, event: Event, behind: list[Event]) -> None:
         """`behind` are the events of the same step that come after it."""
@@ -138,12 +170,13 @@ class Reports:
         maker["side"] = n.SELLS[0] if event["side"] == n.BUY else n.BUY
         price = event["price_ticks"] * self.instruments[event["instrument"]].tick_nanos
         for one, aggressor in ((event, 1), (event | maker, 0)):
+            money = self.told[1 - aggressor] if self.told else {}
             self.tell(
                 self.sessions[one["session"]], "ExecutionReportTrade", **self.about(one), TradeID=event["trade_id"],
                 LastPx=price, LastQty=event["qty_lots"], LeavesQty=one["leaves_lots"],
                 OrdStatus=PARTIALLY_FILLED if one["leaves_lots"] else FILLED,
                 AggressorIndicator=None if in_auction else aggressor,
-                LastLiquidityInd=4 if in_auction else 2 if aggressor else 1,
+                LastLiquidityInd=4 if in_auction else 2 if aggressor else 1, **money,
             )  # fmt: skip
 
     def report_rested(self, session: Session, command: Command, event: Event) -> None:
@@ -170,6 +203,7 @@ class Reports:
         self.count["replaces_to_nothing"] += reason == n.TO_NOTHING
         by_mass_action = reason == n.MASS_ACTION
         own = command["session"] == session.index and command["kind"] <= n.MASS_CANCEL
+        own = own and not command["flags"] & BY_VENUE
         if by_mass_action and own and command["stp_instruction"] == 0:
             return  # its sender wants one answer
         self.tell(
@@ -190,6 +224,8 @@ class Reports:
         )  # fmt: skip
 
     def report_mass_canceled(self, session: Session, command: Command, orders: int) -> None:
+        if command["flags"] & BY_VENUE:
+            return
         self.count["mass_cancels"] += 1
         if command["stp_instruction"] != 1 or not orders:
             self.mass_action_report(session, command, 2, None, orders)
@@ -214,11 +250,11 @@ class Reports:
             return self.mass_action_report(session, command, 0, reason, 0)
         self.count[REJECTED_COUNTERS[kind]] += 1
         security_id = command["instrument"]
-        limit_value = limit if reason in (n.EXCEEDS_LIMIT, n.NOT_REDUCING) else None
+        limit_value = limit if reason in (n.EXCEEDS_LIMIT, n.NOT_REDUCING, *WITH_LIMIT) else None
         if not command["flags"] & UNKNOWN_SECURITY:
             instrument = self.instruments[command["instrument"]]
             security_id = instrument.security_id
-            if reason == n.PRICE_OUT_OF_BAND:
+            if reason in (n.PRICE_OUT_OF_BAND, COLLAR):
                 limit_value = price_nanos(instrument, limit)
         return self.tell(
             session, "ExecutionReportReject", ClOrdID=command["cl_ord_id"], OrderID=command["order_id"] or None,

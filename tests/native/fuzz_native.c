@@ -344,6 +344,24 @@ static uint64_t open_or_zero(const port_config *config, uint16_t *udp_port) {
     return port;
 }
 
+/* Admission rules that may not be: each is refused or harmless, none is read beyond its end. */
+static void fuzz_admission(void) {
+    uint32_t sources[8];
+    for (int i = 0; i < 8; i++) sources[i] = i % 2 ? below(40) : (uint32_t)random64();
+    port_config config = {.kind = PORT_MEMORY,
+                          .rx_frames = 1,
+                          .tx_frames = 1,
+                          .sources = below(8) ? sources : 0,
+                          .source_count = below(8) ? (int32_t)below(5) : (int32_t)random64() | INT32_MIN,
+                          .datagrams_a_second = (int32_t)random64(),
+                          .datagrams_burst = (int32_t)random64()};
+    uint64_t port = 0;
+    char problem[256];
+    int32_t code = port_open(&config, &port, problem, sizeof problem);
+    REQUIRE(code == 0 || code == ERROR_INVALID_ARGUMENT);
+    if (code == 0) REQUIRE(config.datagrams_a_second >= 0 && port_close(port) == 0);
+}
+
 static void fuzz_calls(uint32_t calls) {
     port_config memory = {.kind = PORT_MEMORY, .rx_frames = FRAMES, .tx_frames = FRAMES, .tx_pending_max = 5};
     port_config udp = {.kind = PORT_UDP, .rx_frames = FRAMES, .tx_frames = FRAMES, .local_ip = INADDR_LOOPBACK};
@@ -396,6 +414,7 @@ int main(int argument_count, char **arguments) {
         fuzz_captures();
         fuzz_frames();
         fuzz_blocks();
+        fuzz_admission();
         if (i % 1000 == 0) fuzz_calls(2000);
     }
     printf("captures: %llu whole, %llu broken, %llu frames\n", (unsigned long long)files_whole,

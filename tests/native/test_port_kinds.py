@@ -241,4 +241,4 @@ def test_many_ports_are_told_apart() -> None:
 def test_stats_names_are_the_record() -> None:
     with open_port(PortConfig("memory")) as port:
         assert tuple(port.stats()) == layout.PORT_STATS.names
-        assert np.dtype(layout.PORT_STATS).itemsize == 160
+        assert np.dtype(layout.PORT_STATS).itemsize == 192

@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from appliance.accounts.state import allocate_accounts
 from appliance.config import parse
 from appliance.risk.check import check
 from appliance.session.decode import decode, next_message
@@ -27,6 +28,7 @@ CONFIG = parse(
         ]
     }
 )
+ACCOUNTS = allocate_accounts(CONFIG)
 TABLES = allocate_tables(CONFIG, np.zeros(counters.COUNTERS_COUNT, np.int64))
 INSTRUMENTS = {
     one.security_id: Instrument(index, one.security_id, one.tick_nanos, one.price_ticks_min, one.price_ticks_max)
@@ -63,4 +65,4 @@ def test_any_values(name: str, data: st.DataObject) -> None:
     assert {f: v for f, v in told.items() if f not in of_the_sequencer} == {
         f: v for f, v in expected.items() if f not in of_the_sequencer
     }
-    assert check(TABLES, records[1]) == why_not(expected, OWN_ACCOUNT)
+    assert check(TABLES, ACCOUNTS, records[1]) == why_not(expected, [OWN_ACCOUNT])

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.client.recovery import AsyncRecoveryClient, RecoveryClient, RetransmitRejected
-from appliance.recovery.server import ServerLimits
+from appliance.recovery.limits import ServerLimits
 from appliance.recovery.store import FeedStore
 from tests.naive.feed_writer import TOPIC_SESSION_ID, FeedWriter
 from tests.naive.recovery_server import serving

@@ -188,12 +188,16 @@ class Both:
             LowerThanPrice=None if action.below is None else action.below * tick - 1,
         )  # fmt: skip
 
+    def account_of(self, asked: Order) -> int:
+        return asked.session
+
     def order(self, asked: Order) -> bytes:
         tick = TICKS[asked.security_id]
         self.sent[asked.session].append((self.cl_ord_id, asked.security_id, asked.side))
         values: dict[str, Any] = {
-            "SecurityID": asked.security_id, "Account": asked.session, "Side": asked.side, "OrderQty": asked.qty,
-            "Price": None if asked.ticks is None else asked.ticks * tick, "OrdType": ord(asked.ord_type),
+            "SecurityID": asked.security_id, "Account": self.account_of(asked), "Side": asked.side,
+            "OrderQty": asked.qty, "OrdType": ord(asked.ord_type),
+            "Price": None if asked.ticks is None else asked.ticks * tick,
             "StopPx": None if asked.stop_ticks is None else asked.stop_ticks * tick, "DisplayQty": asked.display,
             "MinQty": asked.least, "TimeInForce": ord(asked.time_in_force), "ExecInst": asked.exec_inst,
             "ExpireTime": None if asked.expires_in_ns is None else self.rig.now_ns + asked.expires_in_ns,

@@ -64,8 +64,13 @@ def frames_of(path: Path) -> list[bytes]:
 
 def stored(exchange: Exchange) -> list[bytes]:
     """The packets in the feed store, read by their layout alone."""
+    return stored_from(exchange, 1)
+
+
+def stored_from(exchange: Exchange, number: int) -> list[bytes]:
+    """The packets in a feed store that begins with message `number`."""
     end = int(exchange.feed.header[0]["committed_bytes"])
-    octets, at, found, number = exchange.feed.store, 0, [], 1
+    octets, at, found = exchange.feed.store, 0, []
     while at < end:
         entry = octets[at : at + FEED_ENTRY.itemsize].view(FEED_ENTRY)[0]
         assert int(entry["first_sequence"]) == number

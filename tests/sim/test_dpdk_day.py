@@ -76,6 +76,7 @@ def venue_config(day: Path, name: str, **port: Any) -> Config:
             "port": {"kind": "dpdk", "eal_args": EAL_ARGS} | port,
             "order_entry": {"ip": VENUE_IP},
             "feed": {"store_mib": sized_for(Config(), day).feed.store_mib, "interface_ip": VENUE_IP},
+            "distributor": {"enabled": False},
             "recovery": {"enabled": False},
             "journal": {"records": 1 << 16},
             "loop": {"idle": "yield"},
@@ -158,7 +159,7 @@ def test_from_a_capture_into_a_capture(day: Path, state_hash: str, folder: Path)
         assert appliance.summary.counters["fills"] == 996
     finally:
         appliance.shared.remove()
-    sent = Sent(Config())
+    sent = Sent(appliance.config)
     for packet in open_capture(out):
         sent.read(bytes(packet.data))
     told = Counter(name for _, name, _ in sent.reports[demo_session_uuid(1).bytes])

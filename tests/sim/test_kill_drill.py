@@ -53,6 +53,7 @@ def venue_config(mode: str, udp_port: int, folder: Path, **journal: Any) -> Conf
             "port": {"kind": "udp"},
             "order_entry": {"udp_port": udp_port},
             "feed": {"udp_port": udp_port + 1, "store_mib": 32, "group": "239.192.26.77"},
+            "distributor": {"enabled": False},
             "recovery": {"enabled": False},
             "journal": {
                 "mode": mode,
@@ -190,7 +191,12 @@ class Venue:
     def _live(self, told: int, stopped: int) -> None:
         appliance = Appliance(self.config)
         appliance.start()
-        facts = {"recovered": appliance.log.recovered_records, "torn": appliance.log.torn}
+        facts = {
+            "recovered": appliance.log.recovered_records,
+            "torn": appliance.log.torn,
+            "decided": appliance.recovery.sequence,
+            "refused": appliance.recovery.refused,
+        }
         os.write(told, json.dumps(facts).encode() + b"\n")
         while not select.select([stopped], [], [], 0.05)[0]:
             appliance.check()
@@ -230,11 +236,25 @@ class Venue:
     stop_end: int = -1
 
 
-def drill(mode: str, kills: int, seed: int, tmp_path: Path, udp_port: int) -> None:
-    """`kills` lives on one log, then one that ends in good order; then everything is compared with the log."""
+def await_snapshot(folder: Path, clients: list[Client], subscriber: Subscriber) -> None:
+    """A few orders at a time, until the replica has come up and written its first snapshot."""
+    deadline = time.monotonic() + 120
+    while not list(folder.glob("*.pws")):
+        assert time.monotonic() < deadline
+        for client in clients:
+            client.send_new()
+            client.read()
+        subscriber.read()
+        time.sleep(0.02)
+
+
+def drill(mode: str, kills: int, seed: int, tmp_path: Path, udp_port: int, **journal: Any) -> list[dict[str, Any]]:
+    """`kills` lives on one log, then one that ends in good order; then everything is compared with the log. Returns
+    what each life found."""
     draw = random.Random(seed)
     folder = tmp_path / "log"
-    config = venue_config(mode, udp_port, folder)
+    config = venue_config(mode, udp_port, folder, **journal)
+    lives: list[dict[str, Any]] = []
     shared = SharedFolder(config.name)
     clients = [Client(n + 1, udp_port, random.Random(f"{seed} {n}")) for n in range(SESSIONS)]
     subscriber = Subscriber(config)
@@ -245,8 +265,11 @@ def drill(mode: str, kills: int, seed: int, tmp_path: Path, udp_port: int) -> No
             venue.start()
             assert venue.facts["recovered"] >= recovered
             recovered = venue.facts["recovered"]
+            lives.append(venue.facts)
             for client in clients:
                 client.send_again()
+            if life == 0 and "snapshots" in journal:
+                await_snapshot(Path(journal["snapshots"]), clients, subscriber)
             until = time.monotonic() + draw.uniform(0.005, 0.06)
             while time.monotonic() < until:
                 for client in clients:
@@ -263,6 +286,7 @@ def drill(mode: str, kills: int, seed: int, tmp_path: Path, udp_port: int) -> No
             subscriber.read()
         log = folder if mode == "disk" else shared.path
         compare(log, config, clients, subscriber, state_hash, tmp_path)
+        return lives
     finally:
         shutil.rmtree(shared.path, ignore_errors=True)
         for client in clients:
@@ -312,6 +336,24 @@ def _kernels() -> None:
 @pytest.mark.parametrize(("mode", "seed"), [("memory", 1), ("disk", 2), ("memory", 3), ("disk", 4), ("disk", 5)])
 def test_killed_again_and_again_nothing_that_was_said_is_unsaid(mode: str, seed: int, tmp_path: Path) -> None:
     drill(mode, 10, seed, tmp_path, 27000 + 4 * seed)
+
+
+def with_snapshots(mode: str, kills: int, seed: int, tmp_path: Path, udp_port: int) -> int:
+    """The same beside a replica: most lives begin with a snapshot. Returns how many did."""
+    lives = drill(mode, kills, seed, tmp_path, udp_port, snapshots=str(tmp_path / "snapshots"), snapshot_seconds=0.05)
+    assert all("which the log does not hold" in sentence for life in lives for sentence in life["refused"])
+    return sum(life["decided"] > 0 for life in lives)
+
+
+@pytest.mark.parametrize(("mode", "seed"), [pytest.param("memory", 11, marks=pytest.mark.long), ("disk", 12)])
+def test_killed_beside_its_replica_and_carried_on_from_snapshots(mode: str, seed: int, tmp_path: Path) -> None:
+    assert with_snapshots(mode, 3, seed, tmp_path, 27120 + 4 * (seed - 11)) > 0
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(200, 208))
+def test_killed_beside_its_replica_many_times(seed: int, tmp_path: Path) -> None:
+    assert with_snapshots(("disk", "memory")[seed % 2], 25, seed, tmp_path, 27400 + 4 * (seed - 200)) > 0
 
 
 @pytest.mark.long

@@ -47,6 +47,7 @@ def venue_config(name: str, tcp_port: int, udp_port: int) -> Config:
             "port": {"kind": "udp"},
             "order_entry": {"udp_port": udp_port},
             "feed": {"udp_port": udp_port + 1, "store_mib": 64},
+            "distributor": {"enabled": False},
             "recovery": {"tcp_port": tcp_port},
             "journal": {"records": 1 << 15},
             "limits": {"orders": 1 << 14, "levels": 1 << 12},
@@ -84,7 +85,7 @@ def live_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveRun]:
                 client = Replayer(workload, port, source, target, Pace(window=16)).run()
             feed_packets = published_packets(appliance.exchange)
             last = int(appliance.exchange.feed.scalars[NEXT_NUMBER]) - 1
-            with RecoveryClient("127.0.0.1", config.recovery.tcp_port, topic_id(config).bytes) as recovery:
+            with RecoveryClient("127.0.0.1", config.recovery.tcp_port, topic_id(appliance.config).bytes) as recovery:
                 recovered = list(recovery.fetch(1, last))
             started = time.monotonic()
             appliance.stop()

@@ -30,6 +30,7 @@ def told() -> tuple[Snapshot, Snapshot]:
             "name": f"stages-{os.getpid()}",
             "order_entry": {"udp_port": UDP_PORT},
             "feed": {"udp_port": UDP_PORT + 1, "store_mib": 64},
+            "distributor": {"enabled": False},
             "recovery": {"enabled": False},
             "journal": {"records": 1 << 15},
             "limits": {"orders": 1 << 14, "levels": 1 << 12},

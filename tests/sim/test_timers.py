@@ -6,17 +6,20 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from appliance.config import Config
 from appliance.control import engine_book_digest
 from appliance.exchange import Exchange, allocate, save_journal, whole_state_hash
-from appliance.loop import RUN_TURNS_DONE, allocate_loop, run, scheduled_phase, write_command
+from appliance.loop import RUN_TURNS_DONE, allocate_loop, answer_of, run, scheduled_phase, write_command
+from appliance.operator.actions import bodies
 from appliance.replay import LOCAL_MAC, opening_phases, replay_capture, replay_journal
 from appliance.sequencer.journal import COMMITTED
 from native import codes, counters
 from native.layout import (
-    CONTROL_PHASE,
+    CONTROL_SEQUENCE,
+    KIND_PHASE,
     KIND_TIMER,
     PHASE_CLOSED,
     PHASE_CLOSING_AUCTION,
@@ -191,6 +194,13 @@ def test_many_timers_between_two_frames_are_bounded(tmp_path: Path) -> None:
     assert sent.feed
 
 
+def asked(instrument: int, phase: int) -> np.void:
+    """An operator's KIND_PHASE."""
+    record = bodies(KIND_PHASE)[0]
+    record["instrument"], record["qty_lots"] = instrument, phase
+    return record
+
+
 def test_live_timers_and_commands_replayed_from_the_journal(tmp_path: Path) -> None:
     """The loop by the real clock: an order expires, an auction is asked for and held. Its journal gives the same."""
     config = small_config(instruments=[{"security_id": 1, "symbol": "LIVE"}])
@@ -215,16 +225,21 @@ def test_live_timers_and_commands_replayed_from_the_journal(tmp_path: Path) -> N
         end_ns = time.time_ns() + 20_000_000
         assert port.inject(one.frame(single(1, 1, 7, 90, TimeInForce="6", ExpireTime=end_ns)), 1, PKT_CLOCK_REALTIME)
         until(counters.ORDERS_EXPIRED, 1)
-        assert write_command(loop, CONTROL_PHASE, 0, PHASE_OPENING_AUCTION)
-        assert write_command(loop, CONTROL_PHASE, 0, 99)  # no phase: passed over
-        assert write_command(loop, CONTROL_PHASE, 7, PHASE_CLOSED)  # no instrument
+        commands = [asked(0, PHASE_OPENING_AUCTION), asked(0, 99), asked(7, PHASE_CLOSED)]
+        assert all(write_command(loop, CONTROL_SEQUENCE, record) for record in commands)
         turns(5)
+        answers = [answer_of(loop, number) for number in range(4)]
+        no_such_phase = no_such_instrument = (0, codes.ERROR_INVALID_ARGUMENT)
+        assert answers[1:] == [no_such_phase, no_such_instrument, None]
+        assert answers[0] is not None
+        sequence, outcome = answers[0]
+        assert outcome == 0 and int(exchange.journal.records[sequence - 1]["kind"]) == KIND_PHASE
         assert port.inject(one.frame(new(2, 1, 5, 101)), 1, PKT_CLOCK_REALTIME)
         turns(2)
         time.sleep(0.002)  # the next indicative price may be told
         assert port.inject(two.frame(new(1, 2, 4, 100, Account=2)), 1, PKT_CLOCK_REALTIME)
         until(counters.TIMERS, int(exchange.tables.counters[counters.TIMERS]) + 1)
-        assert write_command(loop, CONTROL_PHASE, 0, PHASE_CONTINUOUS)
+        assert write_command(loop, CONTROL_SEQUENCE, asked(0, PHASE_CONTINUOUS))
         until(counters.AUCTION_TRADES, 1)
         turns(2)
     sent = Sent(config)
@@ -239,3 +254,23 @@ def test_live_timers_and_commands_replayed_from_the_journal(tmp_path: Path) -> N
     assert [bytes(packet.data) for packet in open_capture(out)] == live
     assert result.state_hash == whole_state_hash(exchange)
     assert engine_book_digest(kept[0]) == engine_book_digest(exchange)
+
+
+def test_a_clock_that_is_set_back_gives_the_time_before_again(tmp_path: Path) -> None:
+    """Counted; the inputs keep their order and their times never fall, live and in the replay."""
+    config, client = small_config(), Client(1)
+    with VenueRig(config) as rig:
+        rig.send(client.frame(new(1)), client.frame(new(2, 2)))
+        highest_ns = rig.now_ns
+        rig.now_ns -= 3600 * SECOND
+        rig.send(client.frame(new(3, 1, 2)), client.frame(new(4, 2, 2)))
+        assert rig.counter(counters.CLOCK_WENT_BACK) == 2
+        rig.now_ns = highest_ns + 1
+        rig.send(client.frame(new(5)))
+        assert rig.counter(counters.CLOCK_WENT_BACK) == 2
+        count = int(rig.exchange.journal.scalars[COMMITTED])
+        times = rig.exchange.journal.records[:count]["time_ns"].astype(np.int64)
+        assert (np.diff(times) >= 0).all() and int(times[-2]) == highest_ns < int(times[-1])
+        assert rig.counter(counters.FILLS) == 2
+        save_journal(rig.exchange, config, tmp_path / "journal")
+        assert replay_journal(tmp_path / "journal", config).state_hash == whole_state_hash(rig.exchange)

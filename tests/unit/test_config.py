@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -131,3 +133,57 @@ def test_the_state_digest_depends_on_what_state_depends_on() -> None:
     assert parse({"epoch": 2}).state_digest() != digest
     assert parse({"instruments": [INSTRUMENT]}).state_digest() != digest
     assert parse({"sessions": [SESSION]}).state_digest() != digest
+
+
+DISTRIBUTOR_FAULTS = [
+    ({"group_b": "10.0.0.1"}, "group_b 10.0.0.1 is not a multicast address"),
+    ({"interface_ip_b": "239.1.1.1"}, "interface_ip_b 239.1.1.1 is a multicast address"),
+    ({"interface_ip": "x"}, "interface_ip 'x' is not an IPv4 address"),
+    ({"snapshot_cycle_ms": 5001}, "distributor.snapshot_cycle_ms ->"),
+    ({"tiers": [{"name": "l2", "depth": 5}]}, "two tiers have the same name, or that of a channel"),
+    ({"tiers": [{"name": "a", "depth": 0}]}, "distributor.tiers.0.depth ->"),
+    ({"tiers": [{"name": f"t{n}", "depth": 1} for n in range(5)]}, "distributor.tiers ->"),
+    (
+        {"subscribers": [{"name": "s", "ip": "10.0.0.1", "udp_port": 1, "channels": ["top"]}]},
+        "no channel or tier 'top'",
+    ),
+    ({"subscribers": [{"name": "s", "ip": "10.0.0.1", "udp_port": 1, "channels": []}]}, "channels ->"),
+    ({"subscribers": [{"name": "s", "ip": "239.0.0.1", "udp_port": 1, "channels": ["l1"]}]}, "is a multicast address"),
+    ({"subscribers": [{"name": "s", "ip": "10.0.0.1", "udp_port": 1, "channels": ["l1", "l1"]}]}, "a channel twice"),
+]
+
+
+@pytest.mark.parametrize(("values", "sentence"), DISTRIBUTOR_FAULTS)
+def test_faults_of_the_distributor_are_told(values: dict[str, object], sentence: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(sentence)):
+        parse({"distributor": values})
+
+
+def test_channels_need_ids() -> None:
+    with pytest.raises(ConfigError, match=r"feed\.channel_id leaves no ids"):
+        parse({"feed": {"channel_id": 65_533}})
+    config = parse({"distributor": {"tiers": [{"name": "a", "depth": 1}, {"name": "b", "depth": 2}]}})
+    assert [config.distributor.channel_id(name, 7) for name in ("l3", "l2", "l1", "snapshot", "b")] == [7, 8, 9, 10, 12]
+
+
+@pytest.mark.parametrize(
+    ("tables", "sentence"),
+    [
+        ({"admission": {"sources": ["10.0.0.1/8"]}}, "admission.*'10.0.0.1/8' is not an IPv4 network"),
+        ({"admission": {"sources": ["here"]}}, "is not an IPv4 network"),
+        ({"admission": {"sources": ["10.0.0.0/8"]}}, "the udp port admits everybody"),
+        ({"gateway": {"enabled": True}}, "keys_file must name a file"),
+        ({"gateway": {"ring_kib": 100}}, "ring_kib is not a power of two"),
+        ({"gateway": {"framing": "fix"}}, "gateway.framing"),
+        ({"gateway": {"ip": "here"}}, "gateway.ip 'here' is not an IPv4 address"),
+        ({"drop_copies": [{"key_id": "a"}, {"key_id": "a"}]}, "two entries have the same key_id"),
+        ({"drop_copies": [{"key_id": "a b"}]}, "drop_copies.0.key_id"),
+        (
+            {"drop_copies": [{"key_id": "a"}], "sessions": [{"key_id": "a", "account": 1}]},
+            "two entries have the same key_id",
+        ),
+    ],
+)
+def test_gateway_and_admission(tables: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ConfigError, match=sentence):
+        parse(tables)

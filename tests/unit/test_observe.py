@@ -16,9 +16,12 @@ from click.testing import CliRunner
 
 from appliance import histogram, live_view, prometheus, stages
 from appliance.cli import observe as cli
+from appliance.distributor.stores import create_told, map_told
+from appliance.distributor_counters import L2_MESSAGES, L3_BEHIND_BYTES, STARTS
 from appliance.histogram import HISTOGRAM_SLOTS, new_histogram
+from appliance.journal.records import CONTROL_NAME
 from appliance.latency import record
-from appliance.observe import ObserveError, Observer, Snapshot
+from appliance.observe import LOG_FIGURES, ObserveError, Observer, Snapshot
 from appliance.stage_clock import (
     ENABLED,
     NS_A_TICK,
@@ -33,6 +36,12 @@ from appliance.stage_clock import (
 )
 from native import counters
 from native.layout import PORT_STATS
+from native.log_layout import (
+    JOURNAL_CONTROL,
+    JOURNAL_WRITER_FAILED,
+    JOURNAL_WRITER_RUNS,
+    JOURNAL_WRITER_WAITS,
+)
 
 
 class Instance:
@@ -82,6 +91,28 @@ def test_a_snapshot_has_everything(instance: Instance) -> None:
     assert now.turns_by_frames[1] == 12 and now.full_turns == 4
 
 
+def test_the_log_and_its_disk_writer_are_told(instance: Instance) -> None:
+    control = instance.file(CONTROL_NAME, JOURNAL_CONTROL.itemsize // 8).view(JOURNAL_CONTROL)[0]
+    control["committed_records"] = 1000
+    observer = observed(instance)
+    memory = observer.snapshot()
+    assert (memory.log["committed_records"], memory.log["waiting_records"]) == (1000, 0), "nothing waits: mode memory"
+    control["writer_state"], control["durable_records"] = JOURNAL_WRITER_RUNS, 990
+    control["groups_written"], control["sync_ns_max"] = 7, 812_000
+    now = observer.snapshot()
+    assert list(now.log) == list(LOG_FIGURES) and now.log["waiting_records"] == 10
+    later = Snapshot(**vars(now) | {"time_ns": memory.time_ns + 1_000_000_000})
+    (line,) = [line for line in live_view.page("shop", memory, later) if line.startswith("log ")]
+    assert "1,000 inputs   10 not yet safe   7 groups/s   longest sync 812 us" in line
+    text = prometheus.text("shop", now)
+    assert 'pitwire_log_waiting_records{venue="shop"} 10\n' in text
+    assert 'pitwire_log_groups_written_total{venue="shop"} 7\n' in text
+    assert 'pitwire_log_sync_seconds_max{venue="shop"} 0.000812000\n' in text
+    for state, words in ((JOURNAL_WRITER_WAITS, "NO ROOM"), (JOURNAL_WRITER_FAILED, "HAS ENDED")):
+        control["writer_state"] = state
+        assert words in "\n".join(live_view.page("shop", memory, observer.snapshot()))
+
+
 def test_an_instance_that_measures_less_is_observed_as_well(instance: Instance) -> None:
     for name in ("stages", "port_stats", "turn_latency"):
         (instance.folder / name).unlink()
@@ -127,10 +158,10 @@ def test_the_page_shows_the_interval_beside_the_whole(instance: Instance) -> Non
 
 
 def empty(like: Snapshot) -> Snapshot:
-    return Snapshot(like.time_ns, dict.fromkeys(like.counters, 0), None, {}, (), {})
+    return Snapshot(like.time_ns, dict.fromkeys(like.counters, 0), None, {}, (), {}, {})
 
 
-LINE = re.compile(r"^(?:# (?:HELP|TYPE) [a-z_]+ .+|[a-z_]+\{[a-z]+=\"[^\"]*\"(?:,[a-z]+=\"[^\"]*\")*\} [0-9.]+)$")
+LINE = re.compile(r"^(?:# (?:HELP|TYPE) [a-z0-9_]+ .+|[a-z0-9_]+\{[a-z]+=\"[^\"]*\"(?:,[a-z]+=\"[^\"]*\")*\} [0-9.]+)$")
 
 
 def test_prometheus_text_is_well_formed_and_adds_up(instance: Instance) -> None:
@@ -160,7 +191,7 @@ def test_bounds_of_prometheus_are_bounds_of_buckets() -> None:
     for bound in prometheus.BOUNDS_NS:
         record(values, bound)
         record(values, bound + 1)
-    now = Snapshot(0, dict.fromkeys((c.name for c in counters.COUNTERS), 0), values, {}, (), {})
+    now = Snapshot(0, dict.fromkeys((c.name for c in counters.COUNTERS), 0), values, {}, (), {}, {})
     lines = [line for line in prometheus.text("x", now).splitlines() if line.startswith("pitwire_turn_seconds_bucket")]
     assert [int(line.split()[-1]) for line in lines[:-1]] == [2 * n + 1 for n in range(len(prometheus.BOUNDS_NS))]
 
@@ -275,3 +306,19 @@ def test_a_settled_copy_agrees_with_itself_and_intervals_subtract() -> None:
     assert histogram.count(grown) == 2 and histogram.max_ns(grown) == 300_000
     assert histogram.percentile_ns(grown, 500_000) == 200
     assert histogram.max_ns(stages.since(first, first)) == 0
+
+
+def test_what_the_distributor_tells_is_shown(instance: Instance) -> None:
+    before = observed(instance).snapshot()
+    assert before.distributor == {} and "distributor" not in "\n".join(live_view.page("shop", before, before))
+    create_told(instance.folder, 0)
+    told = map_told(instance.folder)
+    told[STARTS], told[L2_MESSAGES], told[L3_BEHIND_BYTES] = 2, 600, 4096
+    now = Snapshot(**vars(observed(instance).snapshot()) | {"time_ns": before.time_ns + 2_000_000_000})
+    assert now.distributor["l2_messages"] == 600
+    line = next(line for line in live_view.page("shop", before, now) if line.startswith("distributor"))
+    assert "4,096 bytes behind" in line and "l2 300/s" in line and "started 2 times" in line
+    lines = prometheus.text("shop", now).splitlines()
+    assert all(LINE.match(line) for line in lines if "distributor" in line)
+    assert 'pitwire_distributor_l2_messages_total{venue="shop"} 600' in lines
+    assert "# TYPE pitwire_distributor_l3_behind_bytes gauge" in lines

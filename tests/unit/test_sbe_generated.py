@@ -124,6 +124,6 @@ def test_every_instrument_message_starts_with_the_instrument_header() -> None:
     assert isinstance(header, Composite)
     expected = [(member.name, member.offset, member.size) for member in header.members]
     blocks = _blocks_with_instrument_header()
-    assert len(blocks) == 12
+    assert len(blocks) == 13
     for block in blocks:
         assert [(item.name, item.offset, item.size) for item in block.fields[:7]] == expected

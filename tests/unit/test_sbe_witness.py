@@ -48,7 +48,7 @@ def simple_messages(codec: Codec) -> list[Message]:
     ]
 
 
-@pytest.mark.parametrize(("stem", "count"), [("order_entry", 14), ("market_data", 18), ("fixp", 4)])
+@pytest.mark.parametrize(("stem", "count"), [("order_entry", 18), ("market_data", 20), ("fixp", 4)])
 def test_the_witness_reads_what_we_write(stem: str, count: int) -> None:
     codec, other = load_schema(generate.SCHEMAS / f"{stem}.xml"), witness(stem)
     messages = simple_messages(codec)

@@ -7,6 +7,7 @@ SeqNum is the next message's. A packet with PktFlags 0 (a FIXP Topic) stands out
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -18,11 +19,17 @@ FLAG_RETRANSMIT: Final = 4
 MESSAGES_A_PACKET_MAX: Final = 255
 
 _MARKET_DATA = schema("market_data")
-_HEADER = _MARKET_DATA["packetHeader"]
+_HEADER_BLOCK = _MARKET_DATA["packetHeader"]
 _FRAME = _MARKET_DATA["frameHeader"]
 _MESSAGE_HEADER_BYTES = _MARKET_DATA.header.size
-HEADER_BYTES: Final = _HEADER.size
+HEADER_BYTES: Final = _HEADER_BLOCK.size
+FLAGS_OFFSET: Final = _HEADER_BLOCK.offsets["PktFlags"]
 FRAME_BYTES_MIN: Final = _FRAME.size + _MESSAGE_HEADER_BYTES
+# read for every packet and frame: as plain structs they take a quarter of the time of blocks
+HEADER: Final = struct.Struct("<qqHBBi")
+_FRAME_STRUCT: Final = struct.Struct("<H")
+assert HEADER.size == _HEADER_BLOCK.size and list(_HEADER_BLOCK.offsets.values()) == [0, 8, 16, 18, 19, 20]
+assert _FRAME_STRUCT.size == _FRAME.size
 
 
 class PacketError(Exception):
@@ -41,18 +48,21 @@ class PacketHeader(NamedTuple):
 
 
 def parse_header(packet: bytes) -> PacketHeader:
-    """The header of `packet`. Raises PacketError when it is cut short or its number is below 1."""
+    """The header of `packet`. Raises PacketError when it is cut short or its number is below 1.
+
+    A snapshot's number is that of the last message it reflects: 0 where none was published.
+    """
     if len(packet) < HEADER_BYTES:
         raise PacketError(f"A packet of {len(packet)} bytes is shorter than its header.")
-    header = PacketHeader(*_HEADER.unpack(packet, 0))
-    if header.sequence < 1:
+    header = PacketHeader._make(HEADER.unpack_from(packet))
+    if header.sequence < (0 if header.flags & FLAG_SNAPSHOT else 1):
         raise PacketError(f"A packet starts with message {header.sequence}; the first is 1.")
     return header
 
 
 def pack_header(header: PacketHeader) -> bytes:
     """The HEADER_BYTES bytes of `header`."""
-    return _HEADER.pack(**dict(zip(_HEADER.names, header, strict=True)))
+    return HEADER.pack(*header)
 
 
 def frame(message: bytes) -> bytes:
@@ -63,12 +73,12 @@ def frame(message: bytes) -> bytes:
 
 def frames(packet: bytes, message_count: int) -> Iterator[tuple[int, int]]:
     """(start, end) of each frame's message, frameHeader left out, padding left in. Raises PacketError."""
-    at = HEADER_BYTES
+    at, end = HEADER_BYTES, len(packet)
     for position in range(message_count):
-        if at + FRAME_BYTES_MIN > len(packet):
+        if at + FRAME_BYTES_MIN > end:
             raise PacketError(f"Frame {position + 1} of {message_count} is cut short.")
-        length = _FRAME.unpack(packet, at).FrameLength
-        if length < FRAME_BYTES_MIN or at + length > len(packet):
+        (length,) = _FRAME_STRUCT.unpack_from(packet, at)
+        if length < FRAME_BYTES_MIN or at + length > end:
             raise PacketError(f"Frame {position + 1} of {message_count} says that it is {length} bytes long.")
         yield at + _FRAME.size, at + length
         at += length

@@ -14,8 +14,12 @@ _get_i32_2 = getter("i32", 2)
 _put_i32_2 = setter("i32", 2)
 _get_i32_4 = getter("i32", 4)
 _put_i32_4 = setter("i32", 4)
+_get_i32_8 = getter("i32", 8)
+_put_i32_8 = setter("i32", 8)
 _get_i32_20 = getter("i32", 20)
 _put_i32_20 = setter("i32", 20)
+_get_i32_24 = getter("i32", 24)
+_put_i32_24 = setter("i32", 24)
 _get_i32_38 = getter("i32", 38)
 _put_i32_38 = setter("i32", 38)
 _get_i32_54 = getter("i32", 54)
@@ -32,6 +36,8 @@ _get_i64_10 = getter("i64", 10)
 _put_i64_10 = setter("i64", 10)
 _get_i64_14 = getter("i64", 14)
 _put_i64_14 = setter("i64", 14)
+_get_i64_16 = getter("i64", 16)
+_put_i64_16 = setter("i64", 16)
 _get_i64_22 = getter("i64", 22)
 _put_i64_22 = setter("i64", 22)
 _get_i64_30 = getter("i64", 30)
@@ -54,6 +60,10 @@ _get_i64_82 = getter("i64", 82)
 _put_i64_82 = setter("i64", 82)
 _get_i8_1 = getter("i8", 1)
 _put_i8_1 = setter("i8", 1)
+_get_i8_22 = getter("i8", 22)
+_put_i8_22 = setter("i8", 22)
+_get_i8_38 = getter("i8", 38)
+_put_i8_38 = setter("i8", 38)
 _get_i8_79 = getter("i8", 79)
 _put_i8_79 = setter("i8", 79)
 _get_u16_0 = getter("u16", 0)
@@ -70,10 +80,18 @@ _get_u16_12 = getter("u16", 12)
 _put_u16_12 = setter("u16", 12)
 _get_u16_16 = getter("u16", 16)
 _put_u16_16 = setter("u16", 16)
+_get_u16_32 = getter("u16", 32)
+_put_u16_32 = setter("u16", 32)
+_get_u32_4 = getter("u32", 4)
+_put_u32_4 = setter("u32", 4)
 _get_u32_6 = getter("u32", 6)
 _put_u32_6 = setter("u32", 6)
+_get_u32_12 = getter("u32", 12)
+_put_u32_12 = setter("u32", 12)
 _get_u32_18 = getter("u32", 18)
 _put_u32_18 = setter("u32", 18)
+_get_u32_28 = getter("u32", 28)
+_put_u32_28 = setter("u32", 28)
 _get_u32_38 = getter("u32", 38)
 _put_u32_38 = setter("u32", 38)
 _get_u32_42 = getter("u32", 42)
@@ -82,6 +100,12 @@ _get_u32_54 = getter("u32", 54)
 _put_u32_54 = setter("u32", 54)
 _get_u32_58 = getter("u32", 58)
 _put_u32_58 = setter("u32", 58)
+_get_u32_70 = getter("u32", 70)
+_put_u32_70 = setter("u32", 70)
+_get_u32_74 = getter("u32", 74)
+_put_u32_74 = setter("u32", 74)
+_get_u32_78 = getter("u32", 78)
+_put_u32_78 = setter("u32", 78)
 _get_u64_30 = getter("u64", 30)
 _put_u64_30 = setter("u64", 30)
 _get_u64_46 = getter("u64", 46)
@@ -98,6 +122,8 @@ _get_u8_22 = getter("u8", 22)
 _put_u8_22 = setter("u8", 22)
 _get_u8_30 = getter("u8", 30)
 _put_u8_30 = setter("u8", 30)
+_get_u8_34 = getter("u8", 34)
+_put_u8_34 = setter("u8", 34)
 _get_u8_38 = getter("u8", 38)
 _put_u8_38 = setter("u8", 38)
 _get_u8_39 = getter("u8", 39)
@@ -114,6 +140,8 @@ _get_u8_80 = getter("u8", 80)
 _put_u8_80 = setter("u8", 80)
 _get_u8_81 = getter("u8", 81)
 _put_u8_81 = setter("u8", 81)
+_get_u8_82 = getter("u8", 82)
+_put_u8_82 = setter("u8", 82)
 
 # composite messageHeader
 get_messageHeader_blockLength = _get_u16_0
@@ -158,6 +186,36 @@ get_instrumentHeader_Reserved = _get_u16_12
 put_instrumentHeader_Reserved = _put_u16_12
 get_instrumentHeader_TransactTime = _get_i64_14
 put_instrumentHeader_TransactTime = _put_i64_14
+
+# message InstrumentDefinition
+get_InstrumentDefinition_InstrFlags = _get_u8_0
+put_InstrumentDefinition_InstrFlags = _put_u8_0
+get_InstrumentDefinition_InstrSide = _get_i8_1
+put_InstrumentDefinition_InstrSide = _put_i8_1
+get_InstrumentDefinition_InstrumentId = _get_i32_2
+put_InstrumentDefinition_InstrumentId = _put_i32_2
+get_InstrumentDefinition_InstrSeqNum = _get_u32_6
+put_InstrumentDefinition_InstrSeqNum = _put_u32_6
+get_InstrumentDefinition_TradingSessionDate = _get_u16_10
+put_InstrumentDefinition_TradingSessionDate = _put_u16_10
+get_InstrumentDefinition_Reserved = _get_u16_12
+put_InstrumentDefinition_Reserved = _put_u16_12
+get_InstrumentDefinition_TransactTime = _get_i64_14
+put_InstrumentDefinition_TransactTime = _put_i64_14
+get_InstrumentDefinition_MinPriceIncrement = _get_i64_46
+put_InstrumentDefinition_MinPriceIncrement = _put_i64_46
+get_InstrumentDefinition_LowLimitPrice = _get_i64_54
+put_InstrumentDefinition_LowLimitPrice = _put_i64_54
+get_InstrumentDefinition_HighLimitPrice = _get_i64_62
+put_InstrumentDefinition_HighLimitPrice = _put_i64_62
+get_InstrumentDefinition_MinTradeVol = _get_u32_70
+put_InstrumentDefinition_MinTradeVol = _put_u32_70
+get_InstrumentDefinition_MaxTradeVol = _get_u32_74
+put_InstrumentDefinition_MaxTradeVol = _put_u32_74
+get_InstrumentDefinition_RoundLot = _get_u32_78
+put_InstrumentDefinition_RoundLot = _put_u32_78
+get_InstrumentDefinition_TradingStatus = _get_u8_82
+put_InstrumentDefinition_TradingStatus = _put_u8_82
 
 # message TradingStatusUpdate
 get_TradingStatusUpdate_InstrFlags = _get_u8_0
@@ -357,6 +415,24 @@ put_MarketStat_Price = _put_i64_22
 get_MarketStat_StatType = _get_u8_30
 put_MarketStat_StatType = _put_u8_30
 
+# message SnapshotStart
+get_SnapshotStart_InstrumentId = _get_i32_0
+put_SnapshotStart_InstrumentId = _put_i32_0
+get_SnapshotStart_InstrSeqNum = _get_u32_4
+put_SnapshotStart_InstrSeqNum = _put_u32_4
+get_SnapshotStart_AsOfSequence = _get_i64_8
+put_SnapshotStart_AsOfSequence = _put_i64_8
+get_SnapshotStart_TransactTime = _get_i64_16
+put_SnapshotStart_TransactTime = _put_i64_16
+get_SnapshotStart_Epoch = _get_i32_24
+put_SnapshotStart_Epoch = _put_i32_24
+get_SnapshotStart_EntryCount = _get_u32_28
+put_SnapshotStart_EntryCount = _put_u32_28
+get_SnapshotStart_TradingSessionDate = _get_u16_32
+put_SnapshotStart_TradingSessionDate = _put_u16_32
+get_SnapshotStart_TradingStatus = _get_u8_34
+put_SnapshotStart_TradingStatus = _put_u8_34
+
 # message OrderSnapshot
 get_OrderSnapshot_SnapshotSeqNum = _get_u16_0
 put_OrderSnapshot_SnapshotSeqNum = _put_u16_0
@@ -370,10 +446,24 @@ get_OrderSnapshot_Price = _get_i64_22
 put_OrderSnapshot_Price = _put_i64_22
 get_OrderSnapshot_ExtPriority = _get_u64_30
 put_OrderSnapshot_ExtPriority = _put_u64_30
+get_OrderSnapshot_ExtSide = _get_i8_38
+put_OrderSnapshot_ExtSide = _put_i8_38
+
+# message SnapshotEnd
+get_SnapshotEnd_AsOfSequence = _get_i64_0
+put_SnapshotEnd_AsOfSequence = _put_i64_0
+get_SnapshotEnd_InstrumentId = _get_i32_8
+put_SnapshotEnd_InstrumentId = _put_i32_8
+get_SnapshotEnd_EntryCount = _get_u32_12
+put_SnapshotEnd_EntryCount = _put_u32_12
 
 # message EndOfCycle
 get_EndOfCycle_ActiveInstrumentCount = _get_i32_0
 put_EndOfCycle_ActiveInstrumentCount = _put_i32_0
+get_EndOfCycle_ExtEpoch = _get_i32_4
+put_EndOfCycle_ExtEpoch = _put_i32_4
+get_EndOfCycle_ExtAsOfSequence = _get_i64_8
+put_EndOfCycle_ExtAsOfSequence = _put_i64_8
 
 # message RetransmitRequest
 get_RetransmitRequest_BeginSeqNum = _get_i64_0
@@ -504,6 +594,8 @@ get_PriceLevelSnapshot_AggregateQty = _get_i64_10
 put_PriceLevelSnapshot_AggregateQty = _put_i64_10
 get_PriceLevelSnapshot_NumberOfOrders = _get_u32_18
 put_PriceLevelSnapshot_NumberOfOrders = _put_u32_18
+get_PriceLevelSnapshot_InstrSide = _get_i8_22
+put_PriceLevelSnapshot_InstrSide = _put_i8_22
 
 # message SnapshotRequest
 get_SnapshotRequest_ChannelId = _get_u16_0

@@ -8,7 +8,7 @@ return it (a uint64 keeps its bits as int64).
 # the schema
 SCHEMA_ID = 9200
 SCHEMA_VERSION = 0
-SCHEMA_DIGEST = "f4be8f8cc718f9e766f4c3db32d3ff284cf951f2acd50eac96df01b52bcd2a00"
+SCHEMA_DIGEST = "bd9a5cd8ebc1545e49ac5ec95361e375f50e257dca35ed06f94c121447aaf2da"
 
 # composite messageHeader
 messageHeader_SIZE = 8
@@ -90,6 +90,43 @@ SystemEventCode_MarketClose = 77
 SystemEventCode_EndOfSystemHours = 69
 SystemEventCode_EndOfMessages = 67
 SystemEventCode_NULL = 0
+
+# message InstrumentDefinition
+InstrumentDefinition_TEMPLATE_ID = 10
+InstrumentDefinition_BLOCK_LENGTH = 83
+InstrumentDefinition_InstrFlags_OFFSET = 0
+InstrumentDefinition_InstrFlags_SIZE = 1
+InstrumentDefinition_InstrSide_OFFSET = 1
+InstrumentDefinition_InstrSide_SIZE = 1
+InstrumentDefinition_InstrumentId_OFFSET = 2
+InstrumentDefinition_InstrumentId_SIZE = 4
+InstrumentDefinition_InstrSeqNum_OFFSET = 6
+InstrumentDefinition_InstrSeqNum_SIZE = 4
+InstrumentDefinition_TradingSessionDate_OFFSET = 10
+InstrumentDefinition_TradingSessionDate_SIZE = 2
+InstrumentDefinition_Reserved_OFFSET = 12
+InstrumentDefinition_Reserved_SIZE = 2
+InstrumentDefinition_TransactTime_OFFSET = 14
+InstrumentDefinition_TransactTime_SIZE = 8
+InstrumentDefinition_Symbol_OFFSET = 22
+InstrumentDefinition_Symbol_SIZE = 24
+InstrumentDefinition_MinPriceIncrement_OFFSET = 46
+InstrumentDefinition_MinPriceIncrement_SIZE = 8
+InstrumentDefinition_LowLimitPrice_OFFSET = 54
+InstrumentDefinition_LowLimitPrice_SIZE = 8
+InstrumentDefinition_LowLimitPrice_NULL = -9223372036854775808
+InstrumentDefinition_HighLimitPrice_OFFSET = 62
+InstrumentDefinition_HighLimitPrice_SIZE = 8
+InstrumentDefinition_HighLimitPrice_NULL = -9223372036854775808
+InstrumentDefinition_MinTradeVol_OFFSET = 70
+InstrumentDefinition_MinTradeVol_SIZE = 4
+InstrumentDefinition_MaxTradeVol_OFFSET = 74
+InstrumentDefinition_MaxTradeVol_SIZE = 4
+InstrumentDefinition_RoundLot_OFFSET = 78
+InstrumentDefinition_RoundLot_SIZE = 4
+InstrumentDefinition_TradingStatus_OFFSET = 82
+InstrumentDefinition_TradingStatus_SIZE = 1
+InstrumentDefinition_TradingStatus_NULL = 255
 
 # message TradingStatusUpdate
 TradingStatusUpdate_TEMPLATE_ID = 17
@@ -313,9 +350,30 @@ MarketStat_Price_SIZE = 8
 MarketStat_StatType_OFFSET = 30
 MarketStat_StatType_SIZE = 1
 
+# message SnapshotStart
+SnapshotStart_TEMPLATE_ID = 110
+SnapshotStart_BLOCK_LENGTH = 35
+SnapshotStart_InstrumentId_OFFSET = 0
+SnapshotStart_InstrumentId_SIZE = 4
+SnapshotStart_InstrSeqNum_OFFSET = 4
+SnapshotStart_InstrSeqNum_SIZE = 4
+SnapshotStart_AsOfSequence_OFFSET = 8
+SnapshotStart_AsOfSequence_SIZE = 8
+SnapshotStart_TransactTime_OFFSET = 16
+SnapshotStart_TransactTime_SIZE = 8
+SnapshotStart_Epoch_OFFSET = 24
+SnapshotStart_Epoch_SIZE = 4
+SnapshotStart_EntryCount_OFFSET = 28
+SnapshotStart_EntryCount_SIZE = 4
+SnapshotStart_TradingSessionDate_OFFSET = 32
+SnapshotStart_TradingSessionDate_SIZE = 2
+SnapshotStart_TradingStatus_OFFSET = 34
+SnapshotStart_TradingStatus_SIZE = 1
+SnapshotStart_TradingStatus_NULL = 255
+
 # message OrderSnapshot
 OrderSnapshot_TEMPLATE_ID = 120
-OrderSnapshot_BLOCK_LENGTH = 38
+OrderSnapshot_BLOCK_LENGTH = 39
 OrderSnapshot_SnapshotSeqNum_OFFSET = 0
 OrderSnapshot_SnapshotSeqNum_SIZE = 2
 OrderSnapshot_Quantity_OFFSET = 2
@@ -328,12 +386,28 @@ OrderSnapshot_Price_OFFSET = 22
 OrderSnapshot_Price_SIZE = 8
 OrderSnapshot_ExtPriority_OFFSET = 30
 OrderSnapshot_ExtPriority_SIZE = 8
+OrderSnapshot_ExtSide_OFFSET = 38
+OrderSnapshot_ExtSide_SIZE = 1
+
+# message SnapshotEnd
+SnapshotEnd_TEMPLATE_ID = 122
+SnapshotEnd_BLOCK_LENGTH = 16
+SnapshotEnd_AsOfSequence_OFFSET = 0
+SnapshotEnd_AsOfSequence_SIZE = 8
+SnapshotEnd_InstrumentId_OFFSET = 8
+SnapshotEnd_InstrumentId_SIZE = 4
+SnapshotEnd_EntryCount_OFFSET = 12
+SnapshotEnd_EntryCount_SIZE = 4
 
 # message EndOfCycle
 EndOfCycle_TEMPLATE_ID = 124
-EndOfCycle_BLOCK_LENGTH = 4
+EndOfCycle_BLOCK_LENGTH = 16
 EndOfCycle_ActiveInstrumentCount_OFFSET = 0
 EndOfCycle_ActiveInstrumentCount_SIZE = 4
+EndOfCycle_ExtEpoch_OFFSET = 4
+EndOfCycle_ExtEpoch_SIZE = 4
+EndOfCycle_ExtAsOfSequence_OFFSET = 8
+EndOfCycle_ExtAsOfSequence_SIZE = 8
 
 # message RetransmitRequest
 RetransmitRequest_TEMPLATE_ID = 200
@@ -477,7 +551,7 @@ BookClear_Reason_SIZE = 1
 
 # message PriceLevelSnapshot
 PriceLevelSnapshot_TEMPLATE_ID = 1121
-PriceLevelSnapshot_BLOCK_LENGTH = 22
+PriceLevelSnapshot_BLOCK_LENGTH = 23
 PriceLevelSnapshot_SnapshotSeqNum_OFFSET = 0
 PriceLevelSnapshot_SnapshotSeqNum_SIZE = 2
 PriceLevelSnapshot_Price_OFFSET = 2
@@ -486,6 +560,8 @@ PriceLevelSnapshot_AggregateQty_OFFSET = 10
 PriceLevelSnapshot_AggregateQty_SIZE = 8
 PriceLevelSnapshot_NumberOfOrders_OFFSET = 18
 PriceLevelSnapshot_NumberOfOrders_SIZE = 4
+PriceLevelSnapshot_InstrSide_OFFSET = 22
+PriceLevelSnapshot_InstrSide_SIZE = 1
 
 # message SnapshotRequest
 SnapshotRequest_TEMPLATE_ID = 1200

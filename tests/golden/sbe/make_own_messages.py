@@ -26,6 +26,9 @@ def value_of(item: Field, number: int) -> tuple[Any, bytes]:
     if isinstance(encoding, BitSet):
         choice = encoding.choices[number % len(encoding.choices)]
         return {"set": [choice.name], "raw": 1 << choice.bit}, struct.pack(f"<{code}", 1 << choice.bit)
+    if encoding.primitive.name == "char" and encoding.length != 1:
+        text = f"{item.name}{number}"
+        return text, text.encode().ljust(encoding.length, b"\0")
     if encoding.length != 1:
         values = [number + i for i in range(encoding.length)]
         return values, struct.pack(f"<{encoding.length}{code}", *values)

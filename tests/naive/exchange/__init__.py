@@ -46,7 +46,7 @@ class Exchange(Venue):
 
 
 def new_order(venue: Venue, command: Command) -> None:
-    order = order_asked_for(command)
+    order = order_asked_for(venue, command)
     refusal = why_not_new(venue, command, order)
     if refusal:
         say_rejected(venue, command, *refusal)
@@ -57,8 +57,9 @@ def new_order(venue: Venue, command: Command) -> None:
     go_on(venue, order)
 
 
-def order_asked_for(command: Command) -> Order:
+def order_asked_for(venue: Venue, command: Command) -> Order:
     ord_type = command["ord_type"]
+    firm = venue.session_firms.get(command["session"], 0)
     return Order(
         command["cl_ord_id"], command["session"], command["account"], command["instrument"], command["side"], ord_type,
         command["time_in_force"], command["exec_inst"],
@@ -66,7 +67,7 @@ def order_asked_for(command: Command) -> Order:
         stop_price_ticks=command["stop_price_ticks"] if ord_type in HAVE_TRIGGER else 0,
         expire_time_ns=command["expire_time_ns"], leaves_lots=command["qty_lots"],
         display_qty_lots=command["display_qty_lots"], min_qty_lots=command["min_qty_lots"],
-        prevention_id=command["self_match_prevention_id"], prevention=command["stp_instruction"],
+        prevention_id=(firm, command["self_match_prevention_id"]), prevention=command["stp_instruction"],
         cancel_group=command["cancel_group"],
     )  # fmt: skip
 

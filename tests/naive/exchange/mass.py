@@ -16,6 +16,10 @@ from tests.naive.exchange.numbers import (
 from tests.naive.exchange.places import cancel, orders_in_sequence
 from tests.naive.exchange.state import Command, Order, Venue
 
+SPARES_STAYING = 512
+STAYS = 8
+"""ExecInst NoCancelOnDisconnect."""
+
 
 def mass_cancel(venue: Venue, command: Command) -> None:
     count = 0
@@ -24,7 +28,7 @@ def mass_cancel(venue: Venue, command: Command) -> None:
             continue
         for order in orders_in_sequence(market):
             if is_reached(command, order):
-                cancel(venue, order, MASS_ACTION)
+                cancel(venue, order, command["min_qty_lots"] or MASS_ACTION)
                 count += 1
     say_mass_canceled(venue, command, count)
 
@@ -32,6 +36,7 @@ def mass_cancel(venue: Venue, command: Command) -> None:
 def is_reached(command: Command, order: Order) -> bool:
     return (
         (bool(command["flags"] & ANY_SESSION) or order.session == command["session"])
+        and not (command["flags"] & SPARES_STAYING and order.exec_inst & STAYS)
         and (command["side"] == 0 or (command["side"] == BUY) == order.is_buy)
         and (command["account"] in (ALL, order.account))
         and (command["cancel_group"] in (0, order.cancel_group))

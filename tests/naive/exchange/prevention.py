@@ -18,7 +18,7 @@ from tests.naive.exchange.state import Order, Venue
 
 
 def is_own(order: Order, maker: Order) -> bool:
-    return bool(order.prevention and order.prevention_id and order.prevention_id == maker.prevention_id)
+    return bool(order.prevention and order.prevention_id[1] and order.prevention_id == maker.prevention_id)
 
 
 def prevent(venue: Venue, order: Order, maker: Order) -> bool:

@@ -32,7 +32,8 @@ class Order:
     leaves_lots: int
     display_qty_lots: int
     min_qty_lots: int
-    prevention_id: int
+    prevention_id: tuple[int, int]
+    """Firm and number."""
     prevention: int
     cancel_group: int
     order_id: int = 0
@@ -129,6 +130,8 @@ class Venue:
         self.markets = [
             Market(number, rules, rules.phase, rules.static_reference_ticks) for number, rules in enumerate(all_rules)
         ]
+        self.session_firms: dict[int, int] = {}
+        """0 for those that are not named."""
         self.expiries: Ladder = {}
         self.open: dict[tuple[int, int], Order] = {}
         self.positions: dict[tuple[int, int], int] = {}

@@ -1,0 +1,1 @@
+"""What was: snapshots of the state, and everything that is made of the journal again."""

@@ -1,0 +1,124 @@
+"""What a session's own rules say of a request before risk and book look at it: throttles, the watermark of ClOrdIDs,
+the kill switch. docs/SESSIONS.md section 4 has the order.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from appliance.state import (
+    THROTTLE_CANCELS,
+    THROTTLE_CANCELS_LOGOUT,
+    THROTTLE_CANCELS_REJECT,
+    THROTTLE_MESSAGES,
+    THROTTLE_MESSAGES_LOGOUT,
+    THROTTLE_MESSAGES_REJECT,
+    THROTTLE_NEWEST,
+    THROTTLE_PART_NS,
+    THROTTLE_PARTS,
+    THROTTLE_WORDS,
+)
+from native import codes
+from native.jit import kernel
+from native.layout import KIND_CANCEL, KIND_MASS_CANCEL, KIND_NEW_ORDER, KIND_REPLACE, KIND_STATUS_QUERY
+from native.session_layout import SESSION_TRAIT_INCREASING
+
+THROTTLED = 1
+THROTTLED_OUT = 2
+_SIGN = -(1 << 63)
+
+
+@kernel
+def count_request(tables, session, kind, now_ns):
+    """Count a request of the session. Returns 0, THROTTLED: it is one too many, or THROTTLED_OUT: the session has to
+    go. Cancels are counted apart."""
+    part_ns = tables.throttle_rules[THROTTLE_PART_NS]
+    if part_ns == 0:
+        return 0
+    is_cancel = kind in (KIND_CANCEL, KIND_MASS_CANCEL)
+    counts = tables.throttles
+    base = session * THROTTLE_WORDS
+    part = now_ns // part_ns
+    first_new = max(counts[base + THROTTLE_NEWEST] + 1, part - THROTTLE_PARTS + 1)
+    for passed in range(first_new, part + 1):
+        counts[base + THROTTLE_MESSAGES + passed % THROTTLE_PARTS] = 0
+        counts[base + THROTTLE_CANCELS + passed % THROTTLE_PARTS] = 0
+    counts[base + THROTTLE_NEWEST] = part
+    group = THROTTLE_CANCELS if is_cancel else THROTTLE_MESSAGES
+    counts[base + group + part % THROTTLE_PARTS] += 1
+    total = np.int64(0)
+    for i in range(THROTTLE_PARTS):
+        total += counts[base + group + i]
+    logout = tables.throttle_rules[THROTTLE_CANCELS_LOGOUT if is_cancel else THROTTLE_MESSAGES_LOGOUT]
+    reject = tables.throttle_rules[THROTTLE_CANCELS_REJECT if is_cancel else THROTTLE_MESSAGES_REJECT]
+    if logout > 0 and total > logout:
+        return THROTTLED_OUT
+    return THROTTLED if reject > 0 and total > reject else 0
+
+
+@kernel
+def retry_after_ns(tables, session, kind, now_ns):
+    """How long the session has to be silent until a request of this kind would be taken again."""
+    is_cancel = kind in (KIND_CANCEL, KIND_MASS_CANCEL)
+    part_ns = tables.throttle_rules[THROTTLE_PART_NS]
+    reject = tables.throttle_rules[THROTTLE_CANCELS_REJECT if is_cancel else THROTTLE_MESSAGES_REJECT]
+    base = session * THROTTLE_WORDS + (THROTTLE_CANCELS if is_cancel else THROTTLE_MESSAGES)
+    newest = now_ns // part_ns
+    total = np.int64(0)
+    for i in range(THROTTLE_PARTS):
+        total += tables.throttles[base + i]
+    for part in range(newest - THROTTLE_PARTS + 1, newest + 1):
+        total -= tables.throttles[base + part % THROTTLE_PARTS]
+        if total < reject:
+            return (part + THROTTLE_PARTS) * part_ns - now_ns
+    return THROTTLE_PARTS * part_ns
+
+
+@kernel
+def is_known_id(tables, session, kind, cl_ord_id):
+    """Whether the request's ClOrdID is not above all that were taken today, where they must rise: then it is ignored.
+    Otherwise it is the highest from now on."""
+    row = tables.sessions[session]
+    if np.int64(row["traits"]) & SESSION_TRAIT_INCREASING == 0 or kind == KIND_STATUS_QUERY:
+        return False
+    # without a sign, by their bits
+    if (np.int64(cl_ord_id) ^ _SIGN) <= (np.int64(row["cl_ord_id"]) ^ _SIGN):
+        return True
+    row["cl_ord_id"] = np.int64(cl_ord_id)
+    return False
+
+
+@kernel
+def why_not(tables, session, kind):
+    """0, or the code with which the session's requests of this kind are refused: it is blocked."""
+    if np.int64(tables.sessions[session]["is_blocked"]) and kind in (KIND_NEW_ORDER, KIND_REPLACE):
+        return codes.REJECT_SESSION_BLOCKED
+    return 0
+
+
+@kernel
+def has_rules(tables, session):
+    """Whether anything of this module can have a word about the session's requests."""
+    row = tables.sessions[session]
+    return (
+        tables.throttle_rules[THROTTLE_PART_NS] != 0
+        or np.int64(row["traits"]) & SESSION_TRAIT_INCREASING != 0
+        or np.int64(row["is_blocked"]) != 0
+        or np.int64(row["client_finished"]) != 0
+    )
+
+
+@kernel
+def begin_day(tables):
+    """A new day: ClOrdIDs begin again, and so do the numbers of the firms' drop copies."""
+    for session in range(tables.sessions.size):
+        tables.sessions[session]["cl_ord_id"] = 0
+        tables.firm_numbers[session] = 1
+    return 0
+
+
+@kernel
+def block(tables, session, is_blocked):
+    """The kill switch of the session (1), or its reset (0)."""
+    tables.sessions[session]["is_blocked"] = is_blocked
+    return 0

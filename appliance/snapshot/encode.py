@@ -1,0 +1,158 @@
+"""Kernels that write snapshot packets (PROTOCOLS 3.4): SnapshotStart, the entries, SnapshotEnd; EndOfCycle.
+
+A packet is at most `DATAGRAM_PAYLOAD_BYTES_MAX` bytes and 255 messages, holds one instrument only, and has the flag
+Snapshot, the number of the last message that is reflected as SeqNum and the instrument in the place of the epoch.
+A message of a snapshot is known by its place: 0 is SnapshotStart, 1 to n the entries, n + 1 SnapshotEnd.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from native.jit import kernel
+from native.limits import DATAGRAM_PAYLOAD_BYTES_MAX
+from wire.gen import market_data as md
+
+MESSAGES_A_PACKET_MAX = 255
+_BEFORE_BLOCK_BYTES = md.frameHeader_SIZE + md.messageHeader_SIZE
+START_FRAME_BYTES = (_BEFORE_BLOCK_BYTES + md.SnapshotStart_BLOCK_LENGTH + 7) & ~7
+ORDER_FRAME_BYTES = (_BEFORE_BLOCK_BYTES + md.OrderSnapshot_BLOCK_LENGTH + 7) & ~7
+LEVEL_FRAME_BYTES = (_BEFORE_BLOCK_BYTES + md.PriceLevelSnapshot_BLOCK_LENGTH + 7) & ~7
+END_FRAME_BYTES = (_BEFORE_BLOCK_BYTES + md.SnapshotEnd_BLOCK_LENGTH + 7) & ~7
+CYCLE_FRAME_BYTES = (_BEFORE_BLOCK_BYTES + md.EndOfCycle_BLOCK_LENGTH + 7) & ~7
+CYCLE_PACKET_BYTES = md.packetHeader_SIZE + CYCLE_FRAME_BYTES
+
+
+def packets_bytes_max(entry_count: int) -> int:
+    """More than the packets of a snapshot of `entry_count` orders or levels need, in bytes."""
+    messages_bytes = START_FRAME_BYTES + entry_count * ORDER_FRAME_BYTES + END_FRAME_BYTES
+    packet_room = DATAGRAM_PAYLOAD_BYTES_MAX - md.packetHeader_SIZE - START_FRAME_BYTES
+    return messages_bytes + (messages_bytes // packet_room + 1) * md.packetHeader_SIZE
+
+
+@kernel
+def encode_packet(octets, at, head, entries, entry_count, place):
+    """Write the packet that begins with message `place` of the snapshot of `head` (SNAPSHOT_HEAD[1]) and
+    `entries[:entry_count]` (SNAPSHOT_ENTRY[n], in queue order) at `octets[at:]`, where there must be room for
+    DATAGRAM_PAYLOAD_BYTES_MAX bytes. Returns (bytes of the packet, place of the next message); after the last packet
+    the place is entry_count + 2.
+    """
+    row = head[0]
+    end = at + md.packetHeader_SIZE
+    limit = at + DATAGRAM_PAYLOAD_BYTES_MAX
+    messages = np.int64(0)
+    is_levels = np.int64(row["is_levels"]) != 0
+    while place < entry_count + 2 and messages < MESSAGES_A_PACKET_MAX:
+        if place == 0:
+            frame_bytes = np.int64(START_FRAME_BYTES)
+        elif place > entry_count:
+            frame_bytes = np.int64(END_FRAME_BYTES)
+        elif is_levels:
+            frame_bytes = np.int64(LEVEL_FRAME_BYTES)
+        else:
+            frame_bytes = np.int64(ORDER_FRAME_BYTES)
+        if end + frame_bytes > limit:
+            break
+        if place == 0:
+            _start(octets, end, head, entry_count)
+        elif place > entry_count:
+            _end(octets, end, head, entry_count)
+        elif is_levels:
+            _level(octets, end, entries, place - 1)
+        else:
+            _order(octets, end, entries, place - 1)
+        end += frame_bytes
+        place += 1
+        messages += 1
+    _packet_header(octets, at, head, np.int64(row["instrument_id"]), messages)
+    return end - at, place
+
+
+@kernel
+def encode_end_of_cycle(octets, at, head, instrument_count):
+    """Write the packet with EndOfCycle of the cycle of `head` (its AsOfSequence: the lowest of the cycle) at
+    `octets[at:]`. Returns its CYCLE_PACKET_BYTES bytes."""
+    row = head[0]
+    start = at + md.packetHeader_SIZE
+    block = _begin(octets, start, CYCLE_FRAME_BYTES, md.EndOfCycle_TEMPLATE_ID, md.EndOfCycle_BLOCK_LENGTH)
+    md.put_EndOfCycle_ActiveInstrumentCount(octets, block, instrument_count)
+    md.put_EndOfCycle_ExtEpoch(octets, block, np.int64(row["epoch"]))
+    md.put_EndOfCycle_ExtAsOfSequence(octets, block, np.int64(row["as_of_sequence"]))
+    _packet_header(octets, at, head, np.int64(0), np.int64(1))
+    return np.int64(CYCLE_PACKET_BYTES)
+
+
+@kernel
+def _packet_header(octets, at, head, instrument_id, messages):
+    row = head[0]
+    md.put_packetHeader_SendingTime(octets, at, np.int64(row["sending_time_ns"]))
+    md.put_packetHeader_SeqNum(octets, at, np.int64(row["as_of_sequence"]))
+    md.put_packetHeader_ChannelId(octets, at, np.int64(row["channel_id"]))
+    md.put_packetHeader_PktFlags(octets, at, md.packetHeader_PktFlags_Snapshot)
+    md.put_packetHeader_MsgCount(octets, at, messages)
+    md.put_packetHeader_Epoch(octets, at, instrument_id)
+    return 0
+
+
+@kernel
+def _begin(octets, at, frame_bytes, template_id, block_bytes):
+    """Frame header and SBE header of a message whose bytes are zeroed first. Returns where its block begins."""
+    octets[at : at + frame_bytes] = 0
+    md.put_frameHeader_FrameLength(octets, at, frame_bytes)
+    header = at + md.frameHeader_SIZE
+    md.put_messageHeader_blockLength(octets, header, block_bytes)
+    md.put_messageHeader_templateId(octets, header, template_id)
+    md.put_messageHeader_schemaId(octets, header, md.SCHEMA_ID)
+    md.put_messageHeader_version(octets, header, md.SCHEMA_VERSION)
+    return at + _BEFORE_BLOCK_BYTES
+
+
+@kernel
+def _start(octets, at, head, entry_count):
+    row = head[0]
+    block = _begin(octets, at, START_FRAME_BYTES, md.SnapshotStart_TEMPLATE_ID, md.SnapshotStart_BLOCK_LENGTH)
+    md.put_SnapshotStart_InstrumentId(octets, block, np.int64(row["instrument_id"]))
+    md.put_SnapshotStart_InstrSeqNum(octets, block, np.int64(row["instr_sequence"]))
+    md.put_SnapshotStart_AsOfSequence(octets, block, np.int64(row["as_of_sequence"]))
+    md.put_SnapshotStart_TransactTime(octets, block, np.int64(row["transact_time_ns"]))
+    md.put_SnapshotStart_Epoch(octets, block, np.int64(row["epoch"]))
+    md.put_SnapshotStart_EntryCount(octets, block, entry_count)
+    md.put_SnapshotStart_TradingSessionDate(octets, block, np.int64(row["trading_session_date"]))
+    md.put_SnapshotStart_TradingStatus(octets, block, np.int64(row["trading_status"]))
+    return 0
+
+
+@kernel
+def _order(octets, at, entries, index):
+    row = entries[index]
+    block = _begin(octets, at, ORDER_FRAME_BYTES, md.OrderSnapshot_TEMPLATE_ID, md.OrderSnapshot_BLOCK_LENGTH)
+    md.put_OrderSnapshot_SnapshotSeqNum(octets, block, (index + 1) & 0xFFFF)
+    md.put_OrderSnapshot_Quantity(octets, block, np.int64(row["qty_lots"]))
+    md.put_OrderSnapshot_TransactTime(octets, block, np.int64(row["transact_time_ns"]))
+    md.put_OrderSnapshot_OrderId(octets, block, np.int64(row["order_id"]))
+    md.put_OrderSnapshot_Price(octets, block, np.int64(row["price_nanos"]))
+    md.put_OrderSnapshot_ExtPriority(octets, block, np.int64(row["priority"]))
+    md.put_OrderSnapshot_ExtSide(octets, block, np.int64(row["side"]))
+    return 0
+
+
+@kernel
+def _level(octets, at, entries, index):
+    row = entries[index]
+    block = _begin(octets, at, LEVEL_FRAME_BYTES, md.PriceLevelSnapshot_TEMPLATE_ID, md.PriceLevelSnapshot_BLOCK_LENGTH)
+    md.put_PriceLevelSnapshot_SnapshotSeqNum(octets, block, (index + 1) & 0xFFFF)
+    md.put_PriceLevelSnapshot_Price(octets, block, np.int64(row["price_nanos"]))
+    md.put_PriceLevelSnapshot_AggregateQty(octets, block, np.int64(row["qty_lots"]))
+    md.put_PriceLevelSnapshot_NumberOfOrders(octets, block, np.int64(row["orders"]))
+    md.put_PriceLevelSnapshot_InstrSide(octets, block, np.int64(row["side"]))
+    return 0
+
+
+@kernel
+def _end(octets, at, head, entry_count):
+    row = head[0]
+    block = _begin(octets, at, END_FRAME_BYTES, md.SnapshotEnd_TEMPLATE_ID, md.SnapshotEnd_BLOCK_LENGTH)
+    md.put_SnapshotEnd_AsOfSequence(octets, block, np.int64(row["as_of_sequence"]))
+    md.put_SnapshotEnd_InstrumentId(octets, block, np.int64(row["instrument_id"]))
+    md.put_SnapshotEnd_EntryCount(octets, block, entry_count)
+    return 0

@@ -1,0 +1,515 @@
+"""The whole turn over the memory port: frames in, through every stage, reports and market data out. One core.
+
+A generated flow (one request a datagram) goes through the venue. Before anything is timed it must be right: a prefix is
+compared with the naive twin, message for message, and every run must end in the state of the replay of the same
+capture.
+
+- turns: bursts of so many frames are put into the port, off the clock; what is timed, by the time stamp counter, is
+  what the loop does with them: take them from the port, `pipeline.turn`, give the buffers back. Of each repeat the
+  whole time counts; the best and the median repeat are told.
+- open loop: an order is due every 1/rate s, whether the venue is ready or not. Latency is from when it was due until
+  everything that it caused was given to the port. Generator and collector run on the same core in between: their cost
+  (a copy in, some copies out) is part of what is measured, so the venue alone is faster.
+- stages: nanoseconds a request of each part, by running more and more of the turn over the same records and taking the
+  difference. The chain's last link is the whole of `decide`, and ends in the same state as the venue.
+
+All of it twice: a venue without accounts, and one where every limit is set (at values that refuse nothing), funds are
+enabled and both sides pay fees.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from appliance.account_inputs import check_account
+from appliance.book.match import apply, is_pending, resume
+from appliance.config import Config, demo_session_uuid, parse
+from appliance.exchange import Exchange, allocate, whole_state_hash
+from appliance.funds.ledger import take_events
+from appliance.histogram import max_ns, new_histogram, percentiles_ns
+from appliance.latency import record
+from appliance.loop import allocate_loop, open_day
+from appliance.pipeline import drain, replay_record, turn
+from appliance.publisher import level3, packet
+from appliance.replay import LOCAL_MAC, opening_phases, replay_capture, sized_for
+from appliance.report import reports
+from appliance.sequencer import journal
+from appliance.session import decode, numbers, peer, receive
+from appliance.session_inputs import GOES_ON, judge_request
+from appliance.stage_clock import read_ticks
+from appliance.state import FEED_SLOT, FREE, OUTBOX_USED
+from bench.host import report
+from native import rim
+from native._native import ffi, lib
+from native.jit import INTERPRETED, kernel
+from native.layout import (
+    KIND_OF_THE_BOOK_MAX,
+    KIND_SESSION_PEER,
+    PKT_CLOCK_FILE,
+    SEQUENCED,
+)
+from native.limits import FRAME_BYTES_MAX, OUTBOX_SLOTS_A_STEP_MAX, OUTBOX_SLOTS_MAX, RX_BURST_MAX
+from native.ports import PortConfig, open_port
+from native.rim import port_rx_burst, port_rx_release
+from pcap.write import Recipe, make_capture
+from tests.naive.venue import Venue
+from tests.venue_rig import VenueRig
+from wire.capture import open_capture
+from wire.net import udp4
+
+BURSTS = (1, 8, 32)
+ADDRESS, COUNT = rim.types.uint64, rim.types.int32
+inject = rim._external("port_memory_inject", COUNT, ADDRESS, ADDRESS, COUNT, ADDRESS, COUNT)
+collect = rim._external("port_memory_collect", COUNT, ADDRESS, ADDRESS, COUNT, ADDRESS)
+if INTERPRETED:  # without compiled kernels the figures mean nothing, but what is compared is the same
+
+    def inject(port: int, frame: int, size: int, time_ns: int, flags: int) -> int:
+        return int(lib.port_memory_inject(port, ffi.cast("void *", int(frame)), int(size), int(time_ns), flags))
+
+    def collect(port: int, frame: int, room: int, desc: int) -> int:
+        return int(lib.port_memory_collect(port, ffi.cast("void *", int(frame)), room, ffi.cast("pkt_t *", int(desc))))
+
+
+TX_FRAMES = 4096
+PAGE_BYTES = 4096
+SESSIONS, INSTRUMENTS, FIRMS = 4, 16, 2
+PLAIN, WITH_ACCOUNTS = "without accounts", "with risk and funds"
+
+
+def config_of(case: str) -> Config:
+    """The venue of `case`. Nothing is refused that the other one takes."""
+    if case == PLAIN:
+        return Config()
+    clearing = {"base": "UNIT", "quote": "CASH", "maker_millionths": 100, "taker_millionths": 300}
+    holding = {"order_lots": 1 << 20, "order_value": 1 << 49, "traded_lots": 1 << 49, "net_lots": 1 << 39}
+    limits = {
+        "order_lots": 1 << 20, "order_value": 1 << 49, "gross_position": 1 << 49, "open_orders": 1 << 30,
+        "daily_loss": 1 << 60,
+    }  # fmt: skip
+    windows = {"order_rate": 1024, "order_rate_ms": 1, "duplicates": 1 << 30, "open_positions": 1 << 30}
+    instrument = {"price_ticks_max": 1 << 20, "qty_lots_max": 1 << 20, "clearing": clearing}
+    instrument["limits"] = holding | {"collar_ticks": 1 << 20}
+    return parse(
+        {
+            "instruments": [instrument | {"security_id": n, "symbol": f"I{n}"} for n in range(1, INSTRUMENTS + 1)],
+            "sessions": [{"uuid": str(demo_session_uuid(n)), "account": n} for n in range(1, SESSIONS + 1)],
+            "firms": [{"id": n, "limits": limits} for n in range(FIRMS)],
+            "accounts": [
+                {"id": n, "firm": n % FIRMS, "limits": limits | windows, "balances": {"UNIT": 1 << 50, "CASH": 1 << 57}}
+                for n in range(1, SESSIONS + 1)
+            ],
+            "assets": [{"code": "UNIT"}, {"code": "CASH"}],
+            "funds": {"enabled": True, "fee_account": 1},
+        }
+    )
+
+
+def with_its_pages(exchange: Exchange) -> Exchange:
+    """Every page of what a run fills is there, as it is in the shared memory of a venue."""
+    for memory in (exchange.journal.records.view(np.uint8), exchange.feed.store, exchange.reports.octets):
+        memory[::PAGE_BYTES] |= 0
+    return exchange
+
+
+class Flow:
+    """Frames of a capture, one after the other, with their times."""
+
+    def __init__(self, path: Path) -> None:
+        packets = list(open_capture(path))
+        self.frames = [bytes(one.data) for one in packets]
+        self.time_ns = np.array([one.time_ns for one in packets], np.int64)
+        self.octets = np.frombuffer(b"".join(self.frames), np.uint8).copy()
+        self.start = np.concatenate(([0], np.cumsum([len(frame) for frame in self.frames]))).astype(np.int64)
+
+    @property
+    def count(self) -> int:
+        return len(self.frames)
+
+
+# --- the whole turn ---------------------------------------------------------------------------------------------
+
+
+@kernel
+def put_in(port, octets, start, time_ns, first, last):
+    """Inject the frames [first, last)."""
+    for frame in range(first, last):
+        at, size = start[frame], start[frame + 1] - start[frame]
+        inject(port, octets.ctypes.data + at, size, time_ns[frame], PKT_CLOCK_FILE)
+    return last - first
+
+
+@kernel
+def take_out(port, room, desc):
+    """Collect everything that was sent. Returns how many frames."""
+    count = np.int64(0)
+    while collect(port, room.ctypes.data, FRAME_BYTES_MAX, desc.ctypes.data) > 0:
+        count += 1
+    return count
+
+
+@kernel
+def one_turn(exchange, port, now_ns):
+    """What the loop does with one burst."""
+    rx_address = exchange.rx.ctypes.data
+    got = np.int64(port_rx_burst(port, rx_address, RX_BURST_MAX))
+    turn(exchange, port, got, now_ns, np.int64(0))
+    port_rx_release(port, rx_address, got)
+    return got
+
+
+@kernel
+def run_bursts(exchange, port, octets, start, time_ns, burst, room, desc):
+    """The whole flow in bursts. Returns the ticks of the turns."""
+    ticks = np.int64(0)
+    frames = time_ns.size
+    for first in range(0, frames, burst):
+        last = min(first + burst, frames)
+        put_in(port, octets, start, time_ns, first, last)
+        began = read_ticks()
+        one_turn(exchange, port, time_ns[first])
+        ticks += read_ticks() - began
+        take_out(port, room, desc)
+    return ticks
+
+
+@kernel
+def run_open_loop(exchange, port, octets, start, time_ns, interval_ticks_1024, ns_1024, room, desc, histogram):
+    """A frame is due every interval_ticks_1024 / 1024 ticks; latencies go into `histogram`. Returns the ticks."""
+    frames = np.int64(time_ns.size)
+    began = read_ticks()
+    done = np.int64(0)
+    while done < frames:
+        due = min((((read_ticks() - began) << 10) // interval_ticks_1024) + 1, frames)
+        last = min(due, done + RX_BURST_MAX)
+        if last <= done:
+            continue
+        put_in(port, octets, start, time_ns, done, last)
+        one_turn(exchange, port, time_ns[done])
+        ended = read_ticks() - began
+        for frame in range(done, last):
+            late_ticks = ended - ((frame * interval_ticks_1024) >> 10)
+            record(histogram, (late_ticks * ns_1024) >> 10)
+        done = last
+        take_out(port, room, desc)
+    return read_ticks() - began
+
+
+@kernel
+def ticks_now():
+    return read_ticks()
+
+
+def ticks_a_second() -> float:
+    """Rate of the time stamp counter, against the monotonic clock over 100 ms."""
+    ticks_now()
+    began, ticks = time.perf_counter_ns(), ticks_now()
+    while time.perf_counter_ns() - began < 100_000_000:
+        pass
+    ended, ticks_then = time.perf_counter_ns(), ticks_now()
+    return (ticks_then - ticks) * 1e9 / (ended - began)
+
+
+class Bench:
+    """One flow, and venues to run it through."""
+
+    def __init__(self, path: Path, case: str) -> None:
+        self.case = case
+        self.config: Config = sized_for(config_of(case), path)
+        self.flow = Flow(path)
+        self.port = open_port(PortConfig(kind="memory", rx_frames=256, tx_frames=TX_FRAMES))
+        self.room = np.zeros(FRAME_BYTES_MAX, np.uint8)
+        self.desc = np.zeros(64, np.uint8)
+        self.ticks_a_s = ticks_a_second()
+        self.expected_hash = replay_capture(path, self.config).state_hash
+
+    def venue(self) -> Exchange:
+        exchange = with_its_pages(allocate(self.config, local_mac=LOCAL_MAC))
+        open_day(exchange, allocate_loop(opening_phases(self.config)), self.port.handle, int(self.flow.time_ns[0]))
+        take_out(self.port.handle, self.room, self.desc)
+        return exchange
+
+    def check(self, exchange: Exchange) -> None:
+        found = whole_state_hash(exchange)
+        assert found == self.expected_hash, f"state {found}, the replay of the capture ended in {self.expected_hash}"
+
+    def ns(self, ticks: int, messages: int) -> float:
+        return ticks * 1e9 / self.ticks_a_s / messages
+
+    def prove(self, count: int) -> None:
+        """A prefix of the flow against the naive twin: every report, every market data message, every counter."""
+        frames, times = self.flow.frames[:count], self.flow.time_ns
+        with VenueRig(self.config) as rig:
+            twin = Venue(self.config)
+            twin.open_day(rig.now_ns)
+            for at in range(0, len(frames), RX_BURST_MAX):
+                rig.now_ns = max(rig.now_ns, int(times[at]))
+                part = frames[at : at + RX_BURST_MAX]
+                rig.burst(part)
+                for frame in part:
+                    twin.take_frame(frame, rig.now_ns, rig.now_ns, False)
+            rig.compare(twin)
+
+    def turns(self, burst: int, repeats: int) -> dict[str, Any]:
+        flow, found = self.flow, []
+        for _ in range(repeats):
+            exchange = self.venue()
+            ticks = run_bursts(
+                exchange, self.port.handle, flow.octets, flow.start, flow.time_ns, burst, self.room, self.desc
+            )
+            self.check(exchange)
+            found.append(self.ns(ticks, flow.count))
+        middle, best = statistics.median(found), min(found)
+        return {
+            "case": "turns",
+            "venue": self.case,
+            "frames_a_burst": burst,
+            "orders": flow.count,
+            "ns_an_order": round(middle, 1),
+            "ns_an_order_best": round(best, 1),
+            "orders_a_second": round(1e9 / middle),
+        }
+
+    def open_loop(self, rate: int) -> dict[str, Any]:
+        flow, exchange, histogram = self.flow, self.venue(), new_histogram()
+        interval = round(self.ticks_a_s * 1024 / rate)
+        ns_1024 = round(1024e9 / self.ticks_a_s)
+        ticks = run_open_loop(
+            exchange, self.port.handle, flow.octets, flow.start, flow.time_ns, interval, ns_1024,
+            self.room, self.desc, histogram,
+        )  # fmt: skip
+        self.check(exchange)
+        p50, p99, p99_9 = percentiles_ns(histogram, (500_000, 990_000, 999_000))
+        return {
+            "case": "open loop",
+            "venue": self.case,
+            "offered_orders_a_second": rate,
+            "carried_orders_a_second": round(flow.count * self.ticks_a_s / ticks),
+            "ns_p50": p50,
+            "ns_p99": p99,
+            "ns_p99_9": p99_9,
+            "ns_max": max_ns(histogram),
+        }
+
+
+# --- stages -----------------------------------------------------------------------------------------------------
+
+SESSION, RISK, MATCH, FUNDS, REPORTS, MARKET_DATA, WHOLE = range(7)
+
+
+@kernel
+def run_parse(exchange, octets, start):
+    """Ethernet, IPv4, UDP and Context of every frame. Returns the ticks."""
+    good = np.int64(0)
+    began = read_ticks()
+    for frame in range(start.size - 1):
+        octets_of = octets[start[frame] : start[frame + 1]]
+        if udp4.parse(octets_of, PKT_CLOCK_FILE, exchange.udp_fields) == 0:
+            at, size = exchange.udp_fields[udp4.PAYLOAD_AT], exchange.udp_fields[udp4.PAYLOAD_BYTES]
+            by_udp = np.int64(0)
+            good += receive.read_context(exchange.tables, octets_of, at, size, by_udp, exchange.context) == 0
+    ticks = read_ticks() - began
+    return ticks if good == start.size - 1 else -1
+
+
+@kernel
+def run_decode(exchange, octets, start, records, message_at):
+    """The one message of every frame into a record. Returns the ticks."""
+    good = np.int64(0)
+    began = read_ticks()
+    for frame in range(start.size - 1):
+        octets_of = octets[start[frame] : start[frame + 1]]
+        if decode.next_message(octets_of, message_at, octets_of.size) > 0:
+            good += decode.decode(exchange.tables, octets_of, message_at, records, frame & 1023, 0) > 0
+    ticks = read_ticks() - began
+    return ticks if good == start.size - 1 else -1
+
+
+@kernel
+def run_sequence(exchange, records, first):
+    """Number, time, CRC chain and publication of so many records. Returns the ticks."""
+    began = read_ticks()
+    for index in range(first, records.size):
+        journal.commit(exchange.tables, exchange.journal, np.int64(records[index]["kind"]), records[index]["time_ns"])
+    return read_ticks() - began
+
+
+@kernel
+def drop_outbox(exchange):
+    """Forget what was written to be sent."""
+    outbox = exchange.outbox
+    for slot in range(outbox.scalars[OUTBOX_USED]):
+        if outbox.owner[slot] >= 0:
+            outbox.session_slot[outbox.owner[slot]] = FREE
+    outbox.scalars[OUTBOX_USED] = 0
+    outbox.scalars[FEED_SLOT] = FREE
+    return 0
+
+
+@kernel
+def tell(exchange, index, count, link):
+    told, records = exchange.accounts.told, exchange.journal.records
+    if link >= FUNDS and np.int64(exchange.accounts.state[0]["is_enabled"]):
+        take_events(exchange.accounts, exchange.events, count)
+    if link >= REPORTS:
+        for at in range(count):
+            reports.report(exchange.tables, exchange.outbox, told, records, index, exchange.events, at, count)
+    if link >= MARKET_DATA:
+        level3.publish(
+            exchange.tables, exchange.outbox, exchange.feed, exchange.book.instruments, exchange.journal.records, index,
+            exchange.events, count,
+        )  # fmt: skip
+    return 0
+
+
+@kernel
+def chain(exchange, index, link):
+    """The links of `decide` up to `link`, for the record `index`."""
+    record_of = exchange.journal.records[index]
+    kind = np.int64(record_of["kind"])
+    journal.adopt_time(exchange.tables, np.int64(record_of["time_ns"]))
+    if exchange.outbox.scalars[OUTBOX_USED] + OUTBOX_SLOTS_A_STEP_MAX > OUTBOX_SLOTS_MAX:
+        drop_outbox(exchange)
+    if kind == KIND_SESSION_PEER:
+        return peer.bind(exchange.tables, exchange.journal.peers, index)
+    packet.begin_transaction(exchange.feed)
+    if kind <= KIND_OF_THE_BOOK_MAX:
+        numbers.advance(exchange.tables, np.int64(record_of["session"]), np.int64(record_of["session_seq"]))
+        if judge_request(exchange, index, kind) != GOES_ON:
+            return packet.end_transaction(exchange.outbox, exchange.feed)
+        if link >= RISK and check_account(exchange, index) != 0:
+            return packet.end_transaction(exchange.outbox, exchange.feed)
+    if link >= MATCH:
+        count = apply(exchange.book, exchange.journal.records, index, exchange.events, 0)
+        tell(exchange, index, count, link)
+        while is_pending(exchange.book):
+            count = resume(exchange.book, exchange.events, 0)
+            tell(exchange, index, count, link)
+    return packet.end_transaction(exchange.outbox, exchange.feed)
+
+
+@kernel
+def run_chain(exchange, port, first, last, link, room, desc):
+    """Decide the records [first, last) up to `link`; datagrams are closed, or forgotten, as often as the turns of the
+    flow did. Returns the ticks."""
+    ticks = np.int64(0)
+    for start in range(first, last, RX_BURST_MAX):
+        began = read_ticks()
+        for index in range(start, min(start + RX_BURST_MAX, last)):
+            if link == WHOLE:
+                replay_record(exchange, port, index)
+            else:
+                chain(exchange, index, link)
+        if link == WHOLE:
+            drain(exchange, port)
+        else:
+            drop_outbox(exchange)
+        ticks += read_ticks() - began
+        take_out(port, room, desc)
+    return ticks
+
+
+class Stages:
+    """The parts of the turn over one flow's records."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+        flow = bench.flow
+        exchange = bench.venue()
+        run_bursts(
+            exchange, bench.port.handle, flow.octets, flow.start, flow.time_ns, RX_BURST_MAX, bench.room, bench.desc
+        )
+        bench.check(exchange)
+        self.records = exchange.journal.records[: int(exchange.journal.scalars[journal.COMMITTED])].copy()
+        self.first = int(np.flatnonzero(self.records["session_seq"] > 0)[0])
+        self.records["flags"] = 0  # one drain a burst, as `run_chain` makes it
+
+    def replayed(self) -> Exchange:
+        """A venue that has decided the day's first inputs."""
+        bench = self.bench
+        exchange = with_its_pages(allocate(bench.config, records=self.records.copy(), local_mac=LOCAL_MAC))
+        run_chain(exchange, bench.port.handle, 0, self.first, WHOLE, bench.room, bench.desc)
+        return exchange
+
+    def link_ns(self, link: int) -> float:
+        bench = self.bench
+        exchange = self.replayed()
+        ticks = run_chain(exchange, bench.port.handle, self.first, self.records.size, link, bench.room, bench.desc)
+        if link >= MARKET_DATA:  # nothing that `decide` does is left out
+            bench.check(exchange)
+        return bench.ns(ticks, bench.flow.count)
+
+    def rows(self, repeats: int) -> list[dict[str, Any]]:
+        bench, flow = self.bench, self.bench.flow
+        alone: dict[str, list[float]] = {"parse": [], "decode": [], "sequence and journal": []}
+        links: dict[int, list[float]] = {link: [] for link in range(WHOLE + 1)}
+        for _ in range(repeats):
+            exchange = bench.venue()
+            scratch = np.zeros(1024, SEQUENCED)
+            message_at = udp4.HEADERS_BYTES + receive.CONTEXT_BYTES
+            alone["parse"].append(run_parse(exchange, flow.octets, flow.start))
+            alone["decode"].append(run_decode(exchange, flow.octets, flow.start, scratch, message_at))
+            fresh = with_its_pages(allocate(bench.config, local_mac=LOCAL_MAC))
+            fresh.journal.records[: self.records.size] = self.records
+            alone["sequence and journal"].append(run_sequence(fresh, self.records, 0))
+            for link, found in links.items():
+                found.append(self.link_ns(link))
+        rows = []
+        for name, ticks in alone.items():
+            assert min(ticks) > 0, name
+            rows.append({"case": name, "venue": bench.case, "ns_an_order": round(bench.ns(min(ticks), flow.count), 1)})
+        before = 0.0
+        names = ("session", "risk", "match", "funds", "reports", "market data", "close, report log, send")
+        cost: dict[str, float] = {}
+        for name, found in zip(names, links.values(), strict=True):
+            cost[name] = round(min(found) - before, 1)
+            before = min(found)
+        cost["risk and funds together"] = round(cost["risk"] + cost["funds"], 1)
+        return [*rows, *({"case": name, "venue": bench.case, "ns_an_order": ns} for name, ns in cost.items())]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--orders", type=int, default=300_000)
+    parser.add_argument("--validated", type=int, default=3_000, help="frames that the naive twin takes, too")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--rate", type=int, default=1_000_000, help="orders a second that the open loop offers")
+    parser.add_argument("--seed", type=int, default=26)
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    given = parser.parse_args()
+    results: list[dict[str, Any]] = []
+
+    def say(row: dict[str, Any]) -> None:
+        results.append(row)
+        if not given.json:
+            print(json.dumps(row), flush=True)
+
+    with tempfile.TemporaryDirectory(prefix="pitwire-pipeline-") as folder:
+        path = Path(folder) / "flow.pcap"
+        make_capture(Recipe(given.seed, messages=given.orders, instruments=INSTRUMENTS, sessions=SESSIONS), path)
+        for case in (PLAIN, WITH_ACCOUNTS):
+            bench = Bench(path, case)
+            bench.prove(given.validated)
+            for burst in BURSTS:
+                say(bench.turns(burst, given.repeats))
+            say(bench.open_loop(given.rate))
+            for row in Stages(bench).rows(given.repeats):
+                say(row)
+    whole = [row for row in results if row["case"] == "turns" and row["venue"] == WITH_ACCOUNTS]
+    headline = max(row["orders_a_second"] for row in whole)
+    if given.json:
+        name = f"whole turn {WITH_ACCOUNTS}, bursts of {BURSTS[-1]}"
+        print(json.dumps(report(name, headline, "orders/s", results, equal=True)))
+        return
+    print(f"whole turn {WITH_ACCOUNTS}: {headline:,} orders/s")
+
+
+if __name__ == "__main__":
+    main()
