@@ -13,7 +13,7 @@ import click
 def command(as_json: bool) -> None:
     """Compile the kernels into the cache, or find that they are there.
 
-    Kernels are compiled for this CPU, once for each state of the sources; it takes about a minute and is done by
+    Kernels are compiled for this CPU, once for each state of the sources; it takes one to four minutes and is done by
     `make`. Without it the first start does the same.
 
     \b

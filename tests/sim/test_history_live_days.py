@@ -36,7 +36,7 @@ def venue(tmp_path: Path, mode: str) -> Config:
     return parse(
         {
             "name": f"two-days-{os.getpid()}",
-            "epoch": 1,
+            "epoch": 0 if mode == "disk" else 1,
             "port": {"kind": "udp"},
             "order_entry": {"udp_port": UDP_PORT},
             "feed": {"udp_port": UDP_PORT + 1, "store_mib": 2},
@@ -109,7 +109,7 @@ def test_two_days(mode: str, tmp_path: Path) -> None:
             assert appliance.counter(counters.ORDERS_EXPIRED) == 1
         assert appliance.replica_told["ended"]["state_hash"] == appliance.summary.state_hash
         assert appliance.replica_told["ended"]["refused"] == [] and not appliance.replica_disagrees
-        assert (facts["was_running"], facts["open_orders"], facts["epoch"]) == (True, 2, 2)
+        assert (facts["was_running"], facts["open_orders"], facts["epoch"]) == (True, 2, appliance.config.epoch + 1)
         assert (tmp_path / "positions.csv").read_text() == "account,security_id,net_lots\n"
         _, records = load_log(tmp_path / "archive")
         assert (records.size, int(records[-1]["kind"])) == (facts["records"], KIND_DAY_END)
@@ -129,7 +129,7 @@ def test_two_days(mode: str, tmp_path: Path) -> None:
         if mode == "disk":  # carried on however it ended: the day's own snapshots, and none of another epoch
             appliance.shared.unlock()  # its process would end here
             with Appliance(tuesday) as again:
-                newest = find_snapshots(tmp_path / "snapshots", 2)[0]
+                newest = find_snapshots(tmp_path / "snapshots", tuesday.epoch)[0]
                 assert again.recovery.snapshot == newest and read_header(newest).sequence > 0
                 assert again.recovery.sequence == again.log.recovered_records
             assert again.summary.state_hash == appliance.summary.state_hash
