@@ -30,7 +30,7 @@ bench:      ## the benchmarks, short; in full: .venv/bin/python -m bench.core
 check:      ## the quick part, before a commit: style, types, imports, generated files, unit and table tests
 	@scripts/setup --dev
 	@scripts/lint
-	@$(PYTEST) tests/test_tidy.py tests/unit tests/table
+	@$(PYTEST) -n 2 --dist loadfile tests/test_tidy.py tests/unit tests/table
 
 clean:      ## remove all that was made, the virtual environment and the kernel cache included
 	rm -rf build .venv .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
