@@ -133,6 +133,15 @@ class Collected(NamedTuple):
     flags: int
 
 
+_open: dict[int, PortConfig] = {}
+"""By handle."""
+
+
+def open_ports() -> list[PortConfig]:
+    """What is open in this process: a port that nobody closes is one of the few that a process can have."""
+    return list(_open.values())
+
+
 class Port:
     """An open port. `handle` is what kernels use."""
 
@@ -165,6 +174,7 @@ class Port:
         if not self.handle:
             return
         handle, self.handle = self.handle, 0
+        _open.pop(handle, None)
         code = lib.port_close(handle)
         if code == codes.ERROR_IO:
             raise PortError(code, f"{self.config.out_path} could not be written to its end; is the disk full?")
@@ -217,6 +227,7 @@ def open_port(config: PortConfig) -> Port:
     code = lib.port_open(native, handle, problem, _PROBLEM_BYTES)
     if code < 0:
         raise PortError(code, _text(problem))
+    _open[int(handle[0])] = config
     return Port(config, int(handle[0]))
 
 

@@ -30,7 +30,7 @@ from appliance.distributor_counters import (
 from appliance.publisher.topic import write_topic
 from native.arrays import Arrays
 from native.jit import kernel
-from native.lowlevel import bytes_at, load_acquire64
+from native.lowlevel import bytes_at, load_acquire64, store_release64
 from wire.gen import fixp
 from wire.gen import market_data as md
 
@@ -102,10 +102,7 @@ def turn(distributor, now_ns, sending_time_ns):
     if derivation.scalars[DONE_BYTES] == committed:  # behind, its books are of no use to anybody
         done += send_snapshots(derivation, sender, distributor.loop, l3, now_ns, sending_time_ns, packets_max)
     if push_all(sender) == 0:
-        for place in range(derivation.channels.size):
-            if sender.hands[place]["destination"] == 0:
-                told[FIRST_SENT + 2 * place] = derivation.channels[place]["sent_bytes"]
-                told[FIRST_SENT + 2 * place + 1] = derivation.channels[place]["sent_number"]
+        _tell_sent(distributor)
     return done
 
 
@@ -119,8 +116,21 @@ def _begin_to_send(distributor):
         channels[place]["sent_number"] = channels[place]["next_number"]
     channels[L3]["sent_bytes"] = derivation.scalars[DONE_BYTES]
     channels[L3]["sent_number"] = np.int64(derivation.books.state[0]["next_sequence"])
-    distributor.sender.told[IS_BEGUN] = 1
+    _tell_sent(distributor)
+    store_release64(distributor.sender.told.ctypes.data + IS_BEGUN * 8, np.int64(1))
     return 1
+
+
+@kernel
+def _tell_sent(distributor):
+    """How far each channel was sent, for the process that comes after this one."""
+    told = distributor.sender.told
+    channels = distributor.derivation.channels
+    for place in range(channels.size):
+        if distributor.sender.hands[place]["destination"] == 0:
+            told[FIRST_SENT + 2 * place] = channels[place]["sent_bytes"]
+            told[FIRST_SENT + 2 * place + 1] = channels[place]["sent_number"]
+    return 0
 
 
 @kernel

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from appliance.distributor_counters import L3_BEHIND_BYTES
@@ -41,6 +41,7 @@ def without_repeats(stream: list[bytes]) -> list[bytes]:
 
 
 @settings(max_examples=10 if INTERPRETED else 60, deadline=None)
+@example(seed=0, steps=[TURN, KILL, TURN], pending=3, packets_a_turn=4)  # killed with its first heartbeats waiting
 @given(
     seed=st.integers(0, 1 << 32),
     steps=st.lists(st.sampled_from((PUBLISH, PUBLISH, TURN, TURN, TURN, KILL, IDLE)), max_size=40),
@@ -48,15 +49,15 @@ def without_repeats(stream: list[bytes]) -> list[bytes]:
     packets_a_turn=st.integers(1, 9),
 )
 def test_nothing_is_left_out(seed: int, steps: list[int], pending: int, packets_a_turn: int) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        ports = [open_port(PortConfig(kind="memory", tx_frames=4096, tx_pending_max=pending)) for _ in range(2)]
+    how = PortConfig(kind="memory", tx_frames=4096, tx_pending_max=pending)
+    with tempfile.TemporaryDirectory() as folder, open_port(how) as first, open_port(how) as second:
         config = venue(
             packets_a_turn=packets_a_turn,
             tiers=[{"name": "basic", "depth": 2}],
             subscribers=SUBSCRIBERS,
             shuffle_seed=9,
         )
-        rig = DistributorRig(Path(folder), config, ports=ports)
+        rig = DistributorRig(Path(folder), config, ports=(first, second))
         l3 = L3Flow(seed).packets(40, epoch=config.epoch)
         waiting = list(l3)
         for step in steps:
@@ -85,5 +86,3 @@ def test_nothing_is_left_out(seed: int, steps: list[int], pending: int, packets_
             own = [p for p in rig.numbered(*ONE) if packets.parse_header(p).channel_id == channel_id]
             assert without_repeats(own) == stream
         assert packets_of(Path(folder) / "feed.l2") == twin.l2.packets
-        for port in ports:
-            port.close()
