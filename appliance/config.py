@@ -28,7 +28,7 @@ from appliance.config_accounts import (
     check_accounts,
     facts_of_accounts,
 )
-from appliance.config_gateway import Admission, DropCopyKey, Gateway
+from appliance.config_gateway import Admission, DropCopyKey, Gateway, check_drop_copies
 from appliance.distributor_config import CHANNELS, Distributor
 from appliance.recovery_config import Recovery
 from native.layout import (
@@ -104,8 +104,8 @@ class OrderEntry(_Table):
 
     ip: str = "127.0.0.1"
     udp_port: UdpPort = 26400
-    negotiations_max: Annotated[int, Field(ge=16, le=1 << 20)] = 4096
-    """Sessions that may be negotiated in a day, over all keys."""
+    session_ids_remembered: Annotated[int, Field(ge=16, le=1 << 20)] = 4096
+    """SessionIds that ended today and cannot be negotiated again, at most; with one more all of them are forgotten."""
     handshakes_a_second: Annotated[int, Field(ge=0, le=10**6)] = 1000
     """Datagrams of strangers that the gateway gets to verify; what is above it is dropped. 0: all of them."""
     handshakes_at_once: Annotated[int, Field(ge=1, le=10**6)] = 64
@@ -124,6 +124,16 @@ class Throttle(_Table):
     cancels_reject: Annotated[int, Field(ge=0, le=1 << 40)] = 0
     """Cancels and mass actions, which are counted apart."""
     cancels_logout: Annotated[int, Field(ge=0, le=1 << 40)] = 0
+
+    @model_validator(mode="after")
+    def _rejects_before_it_ends(self) -> Throttle:
+        for reject, logout, name in (
+            (self.messages_reject, self.messages_logout, "messages"),
+            (self.cancels_reject, self.cancels_logout, "cancels"),
+        ):
+            if 0 < logout < reject:
+                raise ValueError(f"{name}_logout is below {name}_reject: nothing would ever be rejected")
+        return self
 
     @property
     def is_on(self) -> bool:
@@ -472,6 +482,7 @@ class Config(_Table):
         for what, values in (
             ("security_id", [i.security_id for i in self.instruments]),
             ("uuid", [s.uuid_bytes for s in self.sessions if s.uuid]),
+            ("name of a session", [s.name for s in self.sessions if s.name]),
             ("key_id", [s.key_id for s in self.sessions if s.key_id] + [copy.key_id for copy in self.drop_copies]),
         ):
             if len(set(values)) != len(values):
@@ -494,6 +505,7 @@ class Config(_Table):
         if self.port.kind == "dpdk" and not self.port.device and not self.port.eal_args:
             raise ValueError("port.device must name a device for the dpdk port, or port.eal_args make one")
         check_accounts(self)
+        check_drop_copies(self)
         return self
 
     def state_digest(self) -> bytes:
@@ -503,6 +515,8 @@ class Config(_Table):
             tables |= {"firms", "accounts", "assets", "funds"}
         facts = facts_of_accounts(self.model_dump(include=tables))
         facts["channel_id"] = self.feed.channel_id
+        if any(session.key_id for session in self.sessions):
+            facts["session_ids_remembered"] = self.order_entry.session_ids_remembered
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).digest()
 
     def to_json(self) -> str:

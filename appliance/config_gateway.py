@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -35,6 +35,8 @@ class Admission(_Table):
                 ipaddress.IPv4Network(text)
             except ValueError as error:
                 raise ValueError(f"sources: {text!r} is not an IPv4 network such as 192.0.2.0/24: {error}") from None
+        if self.datagrams_a_second and not self.sources:
+            raise ValueError("datagrams_a_second does nothing without sources")
         return self
 
 
@@ -77,4 +79,12 @@ class DropCopyKey(_Table):
 
     key_id: Annotated[str, Field(pattern=r"^[!-~]{1,20}$")]
     firm: Annotated[int, Field(ge=0, le=(1 << 32) - 2)] = 0
-    """Its id in [[firms]]; without [[firms]] there is firm 0, all sessions'."""
+    """Its id in [[firms]]; without [[accounts]] there is firm 0, all sessions'."""
+
+
+def check_drop_copies(config: Any) -> None:
+    """ValueError, with one sentence, where a key of a Config is for a firm that nobody trades for."""
+    firms = {account.firm for account in config.accounts} or {0}
+    for copy in config.drop_copies:
+        if copy.firm not in firms:
+            raise ValueError(f"drop_copies: key {copy.key_id} is for firm {copy.firm}, of which there are no accounts")

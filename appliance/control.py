@@ -24,8 +24,10 @@ from appliance.book.view import orders
 from appliance.client.book import SIDE_BUY, SIDE_SELL, BookOrder, book_digest
 from appliance.config import Config, parse
 from appliance.distributor.keeper import DistributorKeeper
+from appliance.distributor.seeds import channels_of, follows_channels
 from appliance.distributor.stores import create_told
 from appliance.exchange import Exchange, SharedFolder, allocate, whole_state_hash
+from appliance.feed_book.seed import write_seed
 from appliance.gateway.keeper import GatewayKeeper
 from appliance.gateway.process import GatewayError
 from appliance.gateway_rings import BROKEN
@@ -171,6 +173,9 @@ class Appliance:
 
     def start(self) -> None:
         """Compile, allocate, open the port, start loop and recovery server. Raises ApplianceError, ExchangeError."""
+        asks_for_keys = self.config.drop_copies or any(session.key_id for session in self.config.sessions)
+        if asks_for_keys and not self.config.gateway.enabled:
+            raise ApplianceError("Sessions with a key_id and [[drop_copies]] need the gateway: set gateway.enabled.")
         warm_up()
         self.shared.lock()
         try:
@@ -178,6 +183,7 @@ class Appliance:
             try:
                 self.log.open(self._choose_snapshot)
                 self.config = _with_seed(self.log.config)
+                self._keep_seed()
                 self.log.start_writer()  # it comes up while the state is made
                 self.port = open_port(port_config(self.config))
             except PortError as error:
@@ -228,9 +234,18 @@ class Appliance:
     def _choose_snapshot(self, log: FoundLog) -> int:
         folder = self.config.journal.snapshots
         config = self.log.config
-        followed = config.distributor.enabled or (config.recovery.enabled and config.recovery.snapshots)
-        self.recovery = choose(config, Path(folder) if folder else None, log, with_whole_feed=followed)
+        channels = channels_of(config) if follows_channels(config) else None
+        self.recovery = choose(config, Path(folder) if folder else None, log, channels=channels)
         return self.recovery.sequence
+
+    def _keep_seed(self) -> None:
+        """For distributor, recovery server and replica, whenever one of them begins in this run."""
+        if self.recovery.seed is None:
+            return
+        try:
+            write_seed(self.shared.path, self.recovery.seed)
+        except OSError as error:
+            raise ApplianceError(f"{self.shared.path}: what market data has come to: {error.strerror}.") from None
 
     def _carry_on(self) -> None:
         """Begin with the state of the snapshot, and decide again what an earlier run left in the log behind it: what it

@@ -18,7 +18,7 @@ def _counter(name: str, sentence: str) -> int:
 
 STARTS = _counter("starts", "Times that a distributor was started in this run of the appliance.")
 TURNS = _counter("turns", "Turns of its loop, all starts together.")
-L3_PACKETS = _counter("l3_packets", "L3 packets followed since its last start, which begins with the day's first.")
+L3_PACKETS = _counter("l3_packets", "L3 packets followed since its last start, which begins with the store's first.")
 L3_MESSAGES = _counter("l3_messages", "L3 messages in them.")
 L3_BEHIND_BYTES = _counter("l3_behind_bytes", "Bytes of the L3 store that it has not followed yet.")
 L2_MESSAGES = _counter("l2_messages", "Messages of the L2 channel.")

@@ -36,9 +36,8 @@ from appliance.publisher.packet import CHANNEL_ID, EPOCH, NEXT_NUMBER, Feed
 from appliance.publisher.store import map_feed
 from appliance.report.log import REPORT_HEADER_BYTES, ReportLog, map_report_log
 from appliance.sequencer.journal import COMMITTED, Journal, open_journal
-from appliance.session.receive import CONTEXT_FIELDS_COUNT
 from appliance.stage_clock import StageClock, allocate_stage_clock
-from appliance.state import Outbox, Tables, allocate_outbox, allocate_tables
+from appliance.state import Outbox, Tables, allocate_outbox, allocate_tables, firms_of
 from appliance.watch import Watch, allocate_watch
 from native.arrays import Arrays
 from native.counters import COUNTERS_COUNT
@@ -83,8 +82,6 @@ class Exchange(Arrays):
     """int64[1]"""
     udp_fields: np.ndarray
     """int64[FIELDS_COUNT]: scratch of wire.net.udp4.parse"""
-    context: np.ndarray
-    """int64[CONTEXT_FIELDS_COUNT]: scratch of session.receive"""
     rx: np.ndarray
     """PKT[RX_BURST_MAX]"""
     tx: np.ndarray
@@ -323,7 +320,7 @@ def allocate(
         journal=journal,
         feed=feed,
         hold=allocate_hold(config.journal.hold_mib << 20 if config.journal.mode == "disk" and log is not None else 0),
-        reports=map_report_log(report_memory, len(config.sessions)),
+        reports=map_report_log(report_memory, len(config.sessions), firms_of(config)),
         watch=allocate_watch(config),
         rings=_rings(config, shared),
         events=np.zeros(EVENTS_MAX, EVENT),
@@ -332,7 +329,6 @@ def allocate(
         topic_id=np.frombuffer(topic_id(config).bytes, np.uint8).copy(),
         order_entry_port=np.array([config.order_entry.udp_port], np.int64),
         udp_fields=np.zeros(FIELDS_COUNT, np.int64),
-        context=np.zeros(CONTEXT_FIELDS_COUNT, np.int64),
         rx=np.zeros(RX_BURST_MAX, PKT),
         tx=np.zeros(TX_BURST_MAX, PKT),
         turn_latency=turn_latency,
@@ -376,7 +372,7 @@ def _write_feed_header(feed: Feed, config: Config) -> None:
     header["format_version"] = FEED_FORMAT_VERSION
     header["epoch"] = config.epoch
     header["capacity_bytes"] = feed.store.size
-    header["next_sequence"] = 1
+    header["next_sequence"] = header["first_sequence"] = 1
     header["channel_id"] = config.feed.channel_id
     header["topic_session_id"] = np.frombuffer(topic_id(config).bytes, np.uint8)
     header["magic"] = FEED_MAGIC

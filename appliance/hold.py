@@ -19,7 +19,7 @@ from appliance.state import OUTBOX_USED, Outbox, Tables
 from appliance.transmit import flush, get_buffers, offer, send_all
 from native import counters
 from native.arrays import Arrays
-from native.jit import kernel
+from native.jit import outer_kernel
 from native.limits import FRAME_BYTES_MAX, TX_BURST_MAX
 from native.log_layout import HELD, JOURNAL_WRITER_ENDED, JOURNAL_WRITER_FAILED
 from native.lowlevel import bytes_at, copy_bytes, getter, load_acquire64, pause, setter
@@ -71,19 +71,19 @@ def begin_to_hold(hold: Hold, durable_address: int, writer_state_address: int) -
     hold.scalars[DURABLE_ADDRESS] = durable_address
 
 
-@kernel
+@outer_kernel
 def is_empty(hold):
     """Whether no frame waits."""
     return hold.scalars[PUT_BYTES] == hold.scalars[TAKEN_BYTES]
 
 
-@kernel
+@outer_kernel
 def is_crowded(hold):
     """Whether no further input should be taken: less than a quarter of the ring is free."""
     return 4 * (hold.scalars[PUT_BYTES] - hold.scalars[TAKEN_BYTES]) > 3 * hold.octets.size
 
 
-@kernel
+@outer_kernel
 def let_out(tables: Tables, outbox: Outbox, feed: Feed, hold: Hold, tx, port, depends_on, time_ns):
     """Send the finished frames of the outbox, or have them wait until record `depends_on` is safe; the outbox is empty
     then. Returns the frames sent, waiting ones of earlier turns among them."""
@@ -104,7 +104,7 @@ def let_out(tables: Tables, outbox: Outbox, feed: Feed, hold: Hold, tx, port, de
     return sent + release(tables, feed, hold, tx, port, time_ns)
 
 
-@kernel
+@outer_kernel
 def is_lost(hold):
     """Whether the disk writer has ended: nothing will become safe any more."""
     if hold.scalars[WRITER_STATE_ADDRESS] == 0:
@@ -113,7 +113,7 @@ def is_lost(hold):
     return state in (JOURNAL_WRITER_FAILED, JOURNAL_WRITER_ENDED)
 
 
-@kernel
+@outer_kernel
 def _discard(tables, hold):
     """Nothing of what waits may ever be said."""
     tables.counters[counters.HOLD_DISCARDED_BYTES] += hold.scalars[PUT_BYTES] - hold.scalars[TAKEN_BYTES]
@@ -121,12 +121,12 @@ def _discard(tables, hold):
     return 0
 
 
-@kernel
+@outer_kernel
 def _padded(frame_bytes):
     return HELD_BYTES + (frame_bytes + HELD_BYTES - 1) // HELD_BYTES * HELD_BYTES
 
 
-@kernel
+@outer_kernel
 def _put(feed, hold, outbox, slot, depends_on):
     """Put the frame in `slot` into the ring. False: there is no room."""
     octets = hold.octets
@@ -155,7 +155,7 @@ def _put(feed, hold, outbox, slot, depends_on):
     return True
 
 
-@kernel
+@outer_kernel
 def release(tables, feed, hold, tx, port, time_ns):
     """Send every waiting frame whose record is safe. Returns the frames sent."""
     if hold.scalars[DURABLE_ADDRESS] == 0 or is_empty(hold):
@@ -184,7 +184,7 @@ def release(tables, feed, hold, tx, port, time_ns):
     return sent
 
 
-@kernel
+@outer_kernel
 def _skip_filler_and_count(hold, durable):
     """How many of the next TX_BURST_MAX entries may leave."""
     octets = hold.octets
@@ -204,7 +204,7 @@ def _skip_filler_and_count(hold, durable):
     return ready
 
 
-@kernel
+@outer_kernel
 def _take(tables, feed, hold, tx, i, time_ns):
     """Move the oldest frame into the buffer `tx[i]`; the feed store is public up to it then."""
     octets = hold.octets
@@ -220,7 +220,7 @@ def _take(tables, feed, hold, tx, i, time_ns):
     return frame_bytes
 
 
-@kernel
+@outer_kernel
 def _drop(hold, count):
     for _ in range(count):
         hold.scalars[TAKEN_BYTES] += _padded(

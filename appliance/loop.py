@@ -17,11 +17,11 @@ from appliance.sequencer.journal import COMMITTED
 from appliance.session_watch import hear_gateway, watch_sessions
 from appliance.stage_clock import calibrate, count_span, start
 from appliance.state import LAST_SEQUENCED_NS
-from appliance.venue_intake import begin_with_open_orders, next_due_ns, set_phase, take_asked, tick
+from appliance.venue_intake import begin_new_day, next_due_ns, set_phase, take_asked, tick
 from native import counters
 from native.arrays import Arrays
 from native.codes import ERROR_END_OF_INPUT
-from native.jit import kernel
+from native.jit import inner_kernel, outer_kernel
 from native.layout import (
     CONTROL_SEQUENCE,
     CONTROL_STOP,
@@ -122,7 +122,7 @@ def allocate_loop(
     )
 
 
-@kernel
+@outer_kernel
 def run(exchange, loop, port, turns_max):
     """Turn until told to stop, until the input ends, or `turns_max` times (below 0: without end). Returns RUN_* or a
     port's error code."""
@@ -178,15 +178,15 @@ def run(exchange, loop, port, turns_max):
     return np.int64(RUN_TURNS_DONE)
 
 
-@kernel
+@outer_kernel
 def open_day(exchange, loop, port, now_ns):
-    """The day's first inputs: what the open orders of the day before display, a timer, with which schedules begin, and
+    """The day's first inputs: that it is a new one, where there was one before; a timer, with which schedules begin;
     the phase of every instrument. Once."""
     if loop.scalars[DAY_IS_OPEN] != 0:
         return 0
     loop.scalars[DAY_IS_OPEN] = 1
-    if exchange.journal.scalars[COMMITTED] == 0 and np.int64(exchange.book.state[0]["open_orders"]) > 0:
-        begin_with_open_orders(exchange, port, now_ns)
+    if exchange.journal.scalars[COMMITTED] == 0 and exchange.tables.clock[LAST_SEQUENCED_NS] != 0:
+        begin_new_day(exchange, port, now_ns)
     if next_due_ns(exchange) <= now_ns:
         tick(exchange, port, now_ns)
     begin_turn(exchange, now_ns)
@@ -198,7 +198,7 @@ def open_day(exchange, loop, port, now_ns):
     return drain(exchange, port)
 
 
-@kernel
+@outer_kernel
 def scheduled_phase(exchange, instrument, now_ns):
     """The phase that the instrument's schedule has at `now_ns`: that of the last row whose time has come; before the
     first row of the day, that of the last row, of the day before."""
@@ -213,7 +213,7 @@ def scheduled_phase(exchange, instrument, now_ns):
     return phase
 
 
-@kernel
+@inner_kernel
 def _tick_until(exchange, loop, port, frame_ns):
     """The timers of a capture's clock that are due by the time of its next frame, each at its own time. Returns how
     many."""
@@ -229,7 +229,7 @@ def _tick_until(exchange, loop, port, frame_ns):
     return TIMERS_A_FRAME_MAX
 
 
-@kernel
+@outer_kernel
 def _finish(exchange, port):
     """The end, in good order: what waits for the disk leaves, unless that takes too long. Returns RUN_*."""
     until_ns = clock_monotonic_ns() + FINISH_NS_MAX
@@ -241,7 +241,7 @@ def _finish(exchange, port):
     return np.int64(RUN_STOPPED)
 
 
-@kernel
+@outer_kernel
 def _measure(exchange, frames, start_ns, sent_ns, receive_offset_ns):
     """Count the turn that took `exchange.rx[:frames]`, and for each of them the time until everything was sent."""
     for i in range(frames):
@@ -260,7 +260,7 @@ def _measure(exchange, frames, start_ns, sent_ns, receive_offset_ns):
     return 0
 
 
-@kernel
+@outer_kernel
 def _keep_alive(exchange, loop, port, now_ns):
     """Heartbeats of the feed: soon after the last message of a burst, then once an interval."""
     scalars = loop.scalars
@@ -276,7 +276,7 @@ def _keep_alive(exchange, loop, port, now_ns):
     return send(exchange, port, now_ns)
 
 
-@kernel
+@inner_kernel
 def _take_commands(exchange, loop, port, now_ns):
     """Carry out at most CONTROL_COMMANDS_A_TURN_MAX commands. True when one of them was to stop."""
     written = load_acquire64(loop.commands_written.ctypes.data)
@@ -298,7 +298,7 @@ def _take_commands(exchange, loop, port, now_ns):
     return False
 
 
-@kernel
+@outer_kernel
 def _idle(strategy):
     if strategy == IDLE_SPIN:
         pause()
@@ -337,7 +337,7 @@ def answer_of(loop: LoopState, command: int) -> tuple[int, int] | None:
     return int(loop.answers[2 * slot]), int(loop.answers[2 * slot + 1])
 
 
-@kernel
+@outer_kernel
 def store_command_count(commands_written, count):
     """Publish the commands that are written: the loop sees them whole."""
     store_release64(commands_written.ctypes.data, count)

@@ -24,7 +24,7 @@ from appliance.state import (
 from appliance.watch import BUCKET_EACH, BUCKET_FILLED, BUCKET_MAX, BUCKET_TIME
 from native import counters
 from native.gateway_layout import GATEWAY_OUT_CLOSE, GATEWAY_OUT_HANDSHAKE, GATEWAY_OUT_REPLY, TRANSPORT_TCP
-from native.jit import kernel
+from native.jit import outer_kernel
 from native.layout import NO_INDEX
 from native.lowlevel import copy_bytes
 from wire.net import udp4
@@ -32,7 +32,7 @@ from wire.net import udp4
 REPORT_TTL = 64
 
 
-@kernel
+@outer_kernel
 def close_slot(exchange, slot):
     """Finish the datagram in `slot`, if it is open. Returns 0."""
     outbox = exchange.outbox
@@ -59,7 +59,7 @@ def close_slot(exchange, slot):
     return 0
 
 
-@kernel
+@outer_kernel
 def _to_gateway(exchange, slot, connection):
     """What does not fit into the ring is lost: a client asks for it again."""
     outbox = exchange.outbox
@@ -84,16 +84,17 @@ def _to_gateway(exchange, slot, connection):
     return sent
 
 
-@kernel
+@outer_kernel
 def close_slots(exchange, kept_slot):
     """Finish every open datagram but the one in `kept_slot` (FREE: none is kept). Returns 0."""
-    for slot in range(exchange.outbox.scalars[OUTBOX_USED]):
-        if slot != kept_slot and exchange.outbox.frame_bytes[slot] == 0:
+    outbox = exchange.outbox
+    for slot in range(outbox.scalars[OUTBOX_USED]):
+        if slot != kept_slot and outbox.frame_bytes[slot] == 0 and outbox.owner[slot] != OWNER_NONE:
             close_slot(exchange, slot)
     return 0
 
 
-@kernel
+@outer_kernel
 def close_slots_of(exchange, session):
     """Finish what is open for the session, before it changes. Returns 0."""
     for slot in range(exchange.outbox.scalars[OUTBOX_USED]):
@@ -102,7 +103,7 @@ def close_slots_of(exchange, session):
     return 0
 
 
-@kernel
+@outer_kernel
 def pass_on(exchange, frame, at, size, now_ns, receive_ns):
     """Give the gateway a datagram that may be a stranger's handshake. Returns 1; 0: it has no room, or too many came
     of late."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from appliance.account_inputs import carry_out_command, check_account
+from appliance.account_inputs import carry_out_command, check_account, prefetch_account
 from appliance.accounts.admin import is_killed_by
 from appliance.accounts.day import begin_day
 from appliance.book.events import tell_as_it_is
@@ -35,12 +35,13 @@ from appliance.state import DAY_IS_OVER, FEED_SLOT, FREE, NOW_NS, OUTBOX_USED, T
 from native import codes, counters
 from native.account_layout import ADMIN_KILL, ADMIN_RESET
 from native.codes import ERROR_NOT_CLOSED
-from native.jit import kernel
+from native.jit import inner_kernel, outer_kernel
 from native.layout import (
     COMMAND_ANY_SESSION,
     COMMAND_BY_VENUE,
     COMMAND_FIRST_OF_BURST,
     COMMAND_PRICE_MISSING,
+    COMMAND_SPARES_GTC,
     COMMAND_SPARES_STAYING,
     COMMAND_STOP_PRICE_MISSING,
     EVENT_RESTED,
@@ -52,6 +53,7 @@ from native.layout import (
     KIND_NEW_ORDER,
     KIND_PHASE,
     KIND_SESSION_PEER,
+    KIND_STATUS_QUERY,
     KIND_TIMER,
     NO_INDEX,
     PHASE_CLOSED,
@@ -61,14 +63,16 @@ from native.layout import (
     PKT_CLOCK_REALTIME,
 )
 from native.limits import EVENTS_MAX, OUTBOX_SLOTS_A_STEP_MAX, OUTBOX_SLOTS_MAX
-from native.lowlevel import bytes_at
+from native.lowlevel import bytes_at, prefetch
+from native.session_layout import CANCEL_SPARES_GTC
 from wire.net import udp4
 
 PREFETCH_RECORDS = 6
+CACHE_LINE_BYTES = 64
 _UNREAD = np.int64(0)
 
 
-@kernel
+@outer_kernel
 def turn(exchange, port, count, now_ns, receive_offset_ns):
     """Take `exchange.rx[:count]` through every stage and send what comes of it. Returns the inputs sequenced.
 
@@ -79,13 +83,15 @@ def turn(exchange, port, count, now_ns, receive_offset_ns):
     begin_stages(exchange.stages, count)
     before = exchange.journal.scalars[journal.COMMITTED]
     for i in range(count):
+        if i + 1 < count:
+            _fetch_ahead(exchange.rx[i + 1])
         take_frame(exchange, port, exchange.rx[i], now_ns, receive_offset_ns)
     drain(exchange, port)
     stamp(exchange.stages, exchange.stages.send)
     return exchange.journal.scalars[journal.COMMITTED] - before
 
 
-@kernel
+@outer_kernel
 def begin_turn(exchange, now_ns):
     """A new turn, hence a new burst: what is sequenced in it shares datagrams."""
     exchange.tables.clock[TURN] += 1
@@ -93,7 +99,15 @@ def begin_turn(exchange, now_ns):
     return journal.begin_burst(exchange.journal)
 
 
-@kernel
+@inner_kernel
+def _fetch_ahead(packet_descriptor):
+    """Start to fetch headers and Context of a frame that comes next, and the beginning of its message."""
+    address = np.int64(packet_descriptor["data"])
+    prefetch(address)
+    prefetch(address + CACHE_LINE_BYTES)
+
+
+@inner_kernel
 def take_frame(exchange, port, packet_descriptor, now_ns, receive_offset_ns):
     """One frame from its first byte to the last decision that it causes. Returns 0, or the DROP counter that it hit."""
     tables = exchange.tables
@@ -114,7 +128,7 @@ def take_frame(exchange, port, packet_descriptor, now_ns, receive_offset_ns):
     frame = bytes_at(np.int64(packet_descriptor["data"]), np.int64(packet_descriptor["len"]))
     tables.counters[counters.PACKETS_IN] += 1
     tables.counters[counters.BYTES_IN] += frame.size
-    drop = udp4.parse(frame, flags, exchange.udp_fields)
+    drop = udp4.parse_inline(frame, flags, exchange.udp_fields)
     if drop == 0 and exchange.udp_fields[udp4.DESTINATION_PORT] != exchange.order_entry_port[0]:
         drop = counters.DROP_NOT_FOR_US
     if drop != 0:
@@ -125,31 +139,41 @@ def take_frame(exchange, port, packet_descriptor, now_ns, receive_offset_ns):
     return take_datagram(exchange, port, frame, at, size, np.int64(0), now_ns, receive_ns)
 
 
-@kernel
+@inner_kernel
 def take_datagram(exchange, port, frame, at, size, connection, now_ns, receive_ns):
     """A datagram's payload, `frame[at:at + size]`; `connection`: it came over that TCP connection instead (0: by UDP,
-    from `exchange.udp_fields`). Returns 0, or the DROP counter that it hit."""
+    from `exchange.udp_fields`). Returns 0, or the DROP counter that it hit.
+
+    Inlined down to decoding and deciding, as all of the way in: an array that goes to a function is seven words on the
+    stack, and reading them back there waits for the stores."""
     tables = exchange.tables
     template = receive.template_of(frame, at, size)
     if ending.is_control(template):
-        return _take_control(exchange, port, frame, at, size, connection, now_ns, receive_ns)
+        return np.int64(_take_control(exchange, port, frame, at, size, connection, now_ns, receive_ns))
     if receive.is_handshake(template) and connection == 0 and has_gateway(exchange.rings):
-        if pass_on(exchange, frame, at, size, now_ns, receive_ns) == 0:
-            tables.counters[counters.DROP_HANDSHAKE] += 1
-            return counters.DROP_HANDSHAKE
-        tables.counters[counters.DATAGRAMS_IN] += 1
-        tables.counters[counters.HANDSHAKES_IN] += 1
-        return 0
-    drop = receive.read_context(tables, frame, at, size, connection, exchange.context)
+        return np.int64(_take_handshake(exchange, frame, at, size, now_ns, receive_ns))
+    drop, session, number, messages_at = receive.read_context(tables, frame, at, size, connection)
     if drop != 0:
         tables.counters[drop] += 1
         return drop
     tables.counters[counters.DATAGRAMS_IN] += 1
-    exchange.watch.heard_ns[exchange.context[receive.SESSION]] = now_ns
-    return take_messages(exchange, port, frame, at + size, connection, now_ns, receive_ns)
+    exchange.watch.heard_ns[session] = now_ns
+    return take_messages(exchange, port, frame, messages_at, at + size, session, number, connection, now_ns, receive_ns)
 
 
-@kernel
+@outer_kernel
+def _take_handshake(exchange, frame, at, size, now_ns, receive_ns):
+    """A Negotiate or Establish, for the gateway to verify."""
+    tables = exchange.tables
+    if pass_on(exchange, frame, at, size, now_ns, receive_ns) == 0:
+        tables.counters[counters.DROP_HANDSHAKE] += 1
+        return counters.DROP_HANDSHAKE
+    tables.counters[counters.DATAGRAMS_IN] += 1
+    tables.counters[counters.HANDSHAKES_IN] += 1
+    return 0
+
+
+@outer_kernel
 def _take_control(exchange, port, frame, at, size, connection, now_ns, receive_ns):
     """A message of the FIXP session layer, alone in its datagram."""
     tables = exchange.tables
@@ -164,33 +188,28 @@ def _take_control(exchange, port, frame, at, size, connection, now_ns, receive_n
             session_messages.retransmit_reject_back(tables, exchange.outbox, frame, at, exchange.udp_fields, REPORT_TTL)
         return -kind
     tables.counters[counters.DATAGRAMS_IN] += 1
-    exchange.watch.heard_ns[np.int64(exchange.journal.session_inputs[index]["session"])] = now_ns
+    session = np.int64(exchange.journal.session_inputs[index]["session"])
+    exchange.watch.heard_ns[session] = now_ns
+    _bind_if_moved(exchange, port, session, connection, now_ns)
+    if journal.next_index(exchange.journal) != index:  # the address has taken the record
+        index = journal.next_index(exchange.journal)
+        ending.read_control(tables, exchange.journal, index, frame, at, size, connection, receive_ns)
     decide(exchange, port, journal.commit(tables, exchange.journal, kind, now_ns))
     return 0
 
 
-@kernel
-def take_messages(exchange, port, frame, end, connection, now_ns, receive_ns):
-    """Sequence and decide every message behind the Context, by the rules of FIXP's idempotent flow.
+@inner_kernel
+def take_messages(exchange, port, frame, at, end, session, number, connection, now_ns, receive_ns):
+    """Sequence and decide every message in `frame[at:end]`, the first of which is the session's `number`, by the rules
+    of FIXP's idempotent flow.
 
     A message that cannot be read keeps its number: the next one that can is then beyond a gap, and NotApplied tells
     the client which number was lost. Each message is decoded before the one ahead of it is decided, so that what the
     book will look up for it comes into the cache meanwhile.
     """
     tables = exchange.tables
-    session = exchange.context[receive.SESSION]
-    number = exchange.context[receive.FIRST_NUMBER]
-    at = exchange.context[receive.MESSAGES_AT]
     if at == end:
-        tables.counters[counters.HEARTBEATS_IN] += 1
-        if number > tables.sessions[session]["expected_seq"]:
-            if not has_room(exchange, 0):
-                tables.counters[counters.DROP_JOURNAL_FULL] += 1
-                return counters.DROP_JOURNAL_FULL
-            _bind_if_moved(exchange, port, session, connection, now_ns)
-            inputs.fill_context(exchange.journal, session, number, receive_ns)
-            decide(exchange, port, journal.commit(tables, exchange.journal, KIND_CONTEXT, now_ns))
-        return 0
+        return np.int64(_take_heartbeat(exchange, port, session, number, connection, now_ns, receive_ns))
     records = exchange.journal.records
     kind = _UNREAD
     while at < end:
@@ -209,7 +228,7 @@ def take_messages(exchange, port, frame, end, connection, now_ns, receive_ns):
             _bind_if_moved(exchange, port, session, connection, now_ns)
             index = journal.next_index(exchange.journal)
             if kind == _UNREAD:
-                kind = _read_ahead(exchange, frame, at, index, session)
+                kind = _read_ahead(exchange, frame, at, after, index, session)
             if kind < 0:
                 tables.counters[-kind] += 1
                 kind = _UNREAD
@@ -219,9 +238,10 @@ def take_messages(exchange, port, frame, end, connection, now_ns, receive_ns):
                 journal.commit(tables, exchange.journal, kind, now_ns)
                 stamp(exchange.stages, exchange.stages.sequence)
                 kind = _UNREAD
-                has_next = after < end and journal.has_room(exchange.journal, 1)
-                if has_next and decode.next_message(frame, after, end) > 0:
-                    kind = _read_ahead(exchange, frame, after, index + 1, session)
+                if after < end and journal.has_room(exchange.journal, 1):
+                    end_of_next = decode.next_message(frame, after, end)
+                    if end_of_next > 0:
+                        kind = _read_ahead(exchange, frame, after, end_of_next, index + 1, session)
                 decide(exchange, port, index)
                 stamp(exchange.stages, exchange.stages.match)
         number += 1
@@ -229,19 +249,36 @@ def take_messages(exchange, port, frame, end, connection, now_ns, receive_ns):
     return 0
 
 
-@kernel
-def _read_ahead(exchange, frame, at, index, session):
-    """Decode the message at `at` into the record `index`, and have the book fetch what it will look up for it.
-    Returns what `decode` does."""
-    kind = decode.decode(exchange.tables, frame, at, exchange.journal.records, index, session)
+@outer_kernel
+def _take_heartbeat(exchange, port, session, number, connection, now_ns, receive_ns):
+    """A Context alone: the session's next message will be `number`."""
+    tables = exchange.tables
+    tables.counters[counters.HEARTBEATS_IN] += 1
+    if number > tables.sessions[session]["expected_seq"]:
+        if not has_room(exchange, 0):
+            tables.counters[counters.DROP_JOURNAL_FULL] += 1
+            return counters.DROP_JOURNAL_FULL
+        _bind_if_moved(exchange, port, session, connection, now_ns)
+        inputs.fill_context(exchange.journal, session, number, receive_ns)
+        decide(exchange, port, journal.commit(tables, exchange.journal, KIND_CONTEXT, now_ns))
+    return 0
+
+
+@inner_kernel
+def _read_ahead(exchange, frame, at, after, index, session):
+    """Decode the message from `at` to `after` into the record `index`, and have fetched what book and accounts will
+    look up for it. Returns what `decode` does."""
+    address = np.int64(frame.ctypes.data) + at
+    kind = np.int64(decode.decode_at(exchange.tables, exchange.journal, address, after - at, index, session))
     if kind > 0:
         exchange.journal.records[index]["kind"] = kind
         prefetch_request(exchange.book, exchange.journal.records, index)
+        prefetch_account(exchange.accounts, exchange.journal.records, index)
     stamp(exchange.stages, exchange.stages.decode)
     return kind
 
 
-@kernel
+@outer_kernel
 def has_room(exchange, instruments):
     """Whether an input (and the SESSION_PEER that may go before it) can be written down and published whole, with the
     phase and the auction of so many `instruments`."""
@@ -252,30 +289,62 @@ def has_room(exchange, instruments):
     )
 
 
-@kernel
+@inner_kernel
 def _bind_if_moved(exchange, port, session, connection, now_ns):
     """Replies go to where the session's newest message came from; a change is an input like any other. A TCP
     connection is where it is."""
-    if connection != 0 or not peer.moved(exchange.tables, session, exchange.udp_fields):
-        return 0
+    if connection == 0 and peer.moved(exchange.tables, session, exchange.udp_fields):
+        _bind(exchange, port, session, now_ns)
+    return 0
+
+
+@outer_kernel
+def _bind(exchange, port, session, now_ns):
     index = journal.next_index(exchange.journal)
     peer.fill(exchange.journal, index, session, exchange.udp_fields)
     return decide(exchange, port, journal.commit(exchange.tables, exchange.journal, KIND_SESSION_PEER, now_ns))
 
 
-@kernel
+@outer_kernel
 def decide(exchange, port, index):
     """What the sequenced input `exchange.journal.records[index]` does: to state, to its sender, to the market.
 
     No clock, no randomness, nothing but the record and the state. Returns 0, or why an operator's command is refused.
     """
     tables = exchange.tables
-    outbox = exchange.outbox
     record = exchange.journal.records[index]
     kind = np.int64(record["kind"])
     journal.adopt_time(tables, np.int64(record["time_ns"]))
     _make_room(exchange, port)
+    if kind > KIND_MASS_CANCEL and kind != KIND_STATUS_QUERY:
+        return np.int64(_decide_other(exchange, port, index, kind))
 
+    packet.begin_transaction(exchange.feed)
+    session = np.int64(record["session"])
+    first_lost = tables.sessions[session]["expected_seq"]
+    lost = numbers.advance(tables, session, np.int64(record["session_seq"]))
+    if lost > 0:
+        refusals.not_applied(tables, exchange.outbox, session, first_lost, lost)
+    if kind == KIND_NEW_ORDER:
+        tables.counters[counters.NEW_ORDERS] += 1
+    verdict = judge_request(exchange, index, kind)
+    if verdict == GOES_ON:
+        reason = np.int64(check_account(exchange, index))
+        if reason == 0:
+            match_input(exchange, port, index)
+        else:
+            limit_value = np.int64(exchange.accounts.state[0]["limit_value"])
+            refusals.reject(tables, exchange.outbox, record, reason, limit_value)
+    elif verdict == IS_LOGGED_OUT_AND_GONE:
+        _cancel_of_gone(exchange, port, index, session)
+    return np.int64(packet.end_transaction(exchange.outbox, exchange.feed))
+
+
+@outer_kernel
+def _decide_other(exchange, port, index, kind):
+    """`decide` for what is no request."""
+    tables = exchange.tables
+    outbox = exchange.outbox
     if kind == KIND_SESSION_PEER:
         peer.bind(tables, exchange.journal.peers, index)
         return 0
@@ -285,52 +354,33 @@ def decide(exchange, port, index):
     if kind in (KIND_PHASE, KIND_TIMER):
         if kind == KIND_TIMER:
             tables.counters[counters.TIMERS] += 1
-        match(exchange, port, exchange.journal.records, index)
+        match_input(exchange, port, index)
         if kind == KIND_TIMER:
             _cancel_for_the_gone(exchange, port, index)
-        return packet.end_transaction(outbox, exchange.feed)
-    if kind == KIND_NEW_DAY:
+    elif kind == KIND_NEW_DAY:
         requests.begin_day(tables)
         begin_day(exchange.accounts)
         take_firm_numbers(tables, exchange.reports)
         _publish_open_orders(exchange, port, index)
-        return packet.end_transaction(outbox, exchange.feed)
-    if is_session_input(kind):
+    elif is_session_input(kind):
         gone = decide_session(exchange, index, kind)
         if gone != FREE:
             _cancel_of_gone(exchange, port, index, gone)
-        return packet.end_transaction(outbox, exchange.feed)
-    if kind == KIND_ADMIN:
+    elif kind == KIND_ADMIN:
         refusal = _obey(exchange, port, index)
         packet.end_transaction(outbox, exchange.feed)
         return refusal
-
-    session = np.int64(record["session"])
-    number = np.int64(record["session_seq"])
-    first_lost = tables.sessions[session]["expected_seq"]
-    if kind == KIND_CONTEXT:
-        lost = numbers.announce(tables, session, number)
-    else:
-        lost = numbers.advance(tables, session, number)
-    if lost > 0:
-        refusals.not_applied(tables, outbox, session, first_lost, lost)
-    if kind == KIND_NEW_ORDER:
-        tables.counters[counters.NEW_ORDERS] += 1
-    if kind != KIND_CONTEXT:
-        verdict = judge_request(exchange, index, kind)
-        if verdict != GOES_ON:
-            if verdict == IS_LOGGED_OUT_AND_GONE:
-                _cancel_of_gone(exchange, port, index, session)
-            return packet.end_transaction(outbox, exchange.feed)
-        reason = np.int64(check_account(exchange, index))
-        if reason != 0:
-            refusals.reject(tables, outbox, record, reason, np.int64(exchange.accounts.state[0]["limit_value"]))
-        else:
-            match(exchange, port, exchange.journal.records, index)
+    else:  # KIND_CONTEXT
+        record = exchange.journal.records[index]
+        session = np.int64(record["session"])
+        first_lost = tables.sessions[session]["expected_seq"]
+        lost = numbers.announce(tables, session, np.int64(record["session_seq"]))
+        if lost > 0:
+            refusals.not_applied(tables, outbox, session, first_lost, lost)
     return packet.end_transaction(outbox, exchange.feed)
 
 
-@kernel
+@outer_kernel
 def _obey(exchange, port, index):
     """An operator's command; a kill cancels the orders of its session, or of its accounts, one after the other. Returns
     0, or why it is refused."""
@@ -345,14 +395,15 @@ def _obey(exchange, port, index):
             return np.int64(requests.block(exchange.tables, session, 0))
         return np.int64(kill_session(exchange, port, index, session))
     for account in range(np.int64(exchange.accounts.state[0]["accounts"])):
-        if is_killed_by(exchange.accounts, command, account):
+        has_orders = np.int64(exchange.accounts.accounts[account]["open_orders"]) > 0  # each time all orders are walked
+        if has_orders and is_killed_by(exchange.accounts, command, account):
             number = np.int64(exchange.accounts.accounts[account]["account_id"])
             reason = np.int64(codes.RESTATEMENT_KILLED)
             cancel_orders(exchange, port, index, nobody, number, nobody, reason, np.int64(0))
     return np.int64(0)
 
 
-@kernel
+@outer_kernel
 def _cancel_for_the_gone(exchange, port, index):
     """The orders of every session that has been gone for its window, by the time of the record `index`."""
     now_ns = np.int64(exchange.journal.records[index]["time_ns"])
@@ -363,14 +414,17 @@ def _cancel_for_the_gone(exchange, port, index):
     return 0
 
 
-@kernel
+@outer_kernel
 def _cancel_of_gone(exchange, port, index, session):
     reason = np.int64(exchange.tables.sessions[session]["cancel_reason"])
     nobody = np.int64(NO_INDEX)
-    return cancel_orders(exchange, port, index, np.int64(session), nobody, nobody, reason, COMMAND_SPARES_STAYING)
+    flags = np.int64(COMMAND_SPARES_STAYING)
+    if np.int64(exchange.tables.sessions[session]["cancel_type"]) & CANCEL_SPARES_GTC:
+        flags |= COMMAND_SPARES_GTC
+    return cancel_orders(exchange, port, index, np.int64(session), nobody, nobody, reason, flags)
 
 
-@kernel
+@outer_kernel
 def kill_session(exchange, port, index, session):
     """The kill switch of a session, because of the record `index`: its orders go, all of them, and it enters nothing
     until it is reset. Inside a transaction of the feed. Returns 0."""
@@ -380,11 +434,11 @@ def kill_session(exchange, port, index, session):
     return cancel_orders(exchange, port, index, session, nobody, nobody, reason, np.int64(0))
 
 
-@kernel
+@outer_kernel
 def cancel_orders(exchange, port, index, session, account, instrument, reason, flags):
     """Cancel the open orders of `session`, `account` and `instrument` (NO_INDEX: of any) on the venue's own account,
-    with `reason` (RESTATEMENT_*), because of the record `index`; `flags`: COMMAND_SPARES_STAYING or 0. Inside a
-    transaction of the feed. Returns 0."""
+    with `reason` (RESTATEMENT_*), because of the record `index`; `flags`: COMMAND_SPARES_*. Inside a transaction of
+    the feed. Returns 0."""
     cause = exchange.journal.records[index]
     command = exchange.own_commands[0]
     command["kind"] = KIND_MASS_CANCEL
@@ -400,7 +454,7 @@ def cancel_orders(exchange, port, index, session, account, instrument, reason, f
     return match(exchange, port, exchange.own_commands, np.int64(0))
 
 
-@kernel
+@outer_kernel
 def end_day(exchange):
     """The day is over where every instrument is closed. Returns 0 or ERROR_NOT_CLOSED."""
     markets = exchange.book.instruments
@@ -411,7 +465,13 @@ def end_day(exchange):
     return np.int64(0)
 
 
-@kernel
+@outer_kernel
+def match_input(exchange, port, index):
+    """`match` of an input in the journal."""
+    return match(exchange, port, exchange.journal.records, index)
+
+
+@inner_kernel
 def match(exchange, port, records, index):
     """Book, reports, market data of the request `records[index]`; again while the book has more to do or to say than
     fits into one step."""
@@ -425,7 +485,7 @@ def match(exchange, port, records, index):
     return 0
 
 
-@kernel
+@outer_kernel
 def go_on(exchange, port, records, index):
     """The rest of what the request `records[index]` does: more than fits into one step."""
     while is_pending(exchange.book):
@@ -437,7 +497,7 @@ def go_on(exchange, port, records, index):
     return 0
 
 
-@kernel
+@inner_kernel
 def tell(exchange, records, index, count):
     """Reports and market data of `exchange.events[:count]`, caused by the input `records[index]`."""
     tables = exchange.tables
@@ -450,7 +510,7 @@ def tell(exchange, records, index, count):
     )
 
 
-@kernel
+@outer_kernel
 def _publish_open_orders(exchange, port, index):
     """What every open order displays, to subscribers whose books of this day are empty. Returns how many do."""
     book = exchange.book
@@ -473,7 +533,7 @@ def _publish_open_orders(exchange, port, index):
     return found
 
 
-@kernel
+@outer_kernel
 def replay_record(exchange, port, index):
     """Decide the record `index` of a journal that exists already, with the datagrams grouped as they were then."""
     record = exchange.journal.records[index]
@@ -487,7 +547,7 @@ def replay_record(exchange, port, index):
     return decide(exchange, port, index)
 
 
-@kernel
+@outer_kernel
 def replay_records(exchange, port, start, stop):
     """Decide the records [start, stop) of a journal again; what the book looks up for each is fetched a few ahead.
     Returns how many."""
@@ -500,32 +560,36 @@ def replay_records(exchange, port, start, stop):
     return stop - start
 
 
-@kernel
+@outer_kernel
 def drain(exchange, port):
     """Close every datagram of the turn and send all of them. Returns frames sent."""
     return _close_and_send(exchange, port, np.int64(FREE))
 
 
-@kernel
+@outer_kernel
 def _close_and_send(exchange, port, kept_slot):
     close_slots(exchange, kept_slot)
     return send(exchange, port, exchange.tables.clock[NOW_NS])
 
 
-@kernel
+@outer_kernel
 def send(exchange, port, now_ns):
     """Every finished frame of the outbox leaves, at once or when the newest record is safe. Returns frames sent."""
     newest = exchange.journal.scalars[journal.COMMITTED]
     return let_out(exchange.tables, exchange.outbox, exchange.feed, exchange.hold, exchange.tx, port, newest, now_ns)
 
 
-@kernel
+@inner_kernel
 def _make_room(exchange, port):
-    """Send early when the next step might not find enough slots. The open packet of the feed stays: the end of its
-    transaction may still have to be marked in it."""
+    """Send early when the next step might not find enough slots."""
+    if exchange.outbox.scalars[OUTBOX_USED] + OUTBOX_SLOTS_A_STEP_MAX > OUTBOX_SLOTS_MAX:
+        _send_early(exchange, port)
+
+
+@outer_kernel
+def _send_early(exchange, port):
+    """Everything is sent but the open packet of the feed: the end of its transaction may still have to be marked."""
     outbox = exchange.outbox
-    if outbox.scalars[OUTBOX_USED] + OUTBOX_SLOTS_A_STEP_MAX <= OUTBOX_SLOTS_MAX:
-        return 0
     kept_slot = outbox.scalars[FEED_SLOT]
     _close_and_send(exchange, port, kept_slot)
     if kept_slot != FREE:

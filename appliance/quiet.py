@@ -20,7 +20,7 @@ from appliance.sequencer.journal import COMMITTED, adopt_time
 from appliance.session.requests import has_rules
 from appliance.state import NOW_NS, TURN
 from native import codes, counters
-from native.jit import kernel
+from native.jit import outer_kernel
 from native.layout import (
     COMMAND_FIRST_OF_BURST,
     EVENT_ACCEPTED,
@@ -40,7 +40,7 @@ from native.layout import (
 from wire.gen import order_entry as oe
 
 
-@kernel
+@outer_kernel
 def replay_quietly(exchange, port, start, stop):
     """Decide the records [start, stop) of a journal again, with a quiet outbox. Returns how many."""
     records = exchange.journal.records
@@ -81,7 +81,7 @@ def replay_quietly(exchange, port, start, stop):
     return stop - start
 
 
-@kernel
+@outer_kernel
 def _count_plain(exchange, record, count):
     """Number and count what `exchange.events[:count]` would have told. False, with nothing done, where one of them is
     not plain."""
@@ -132,14 +132,14 @@ def _count_plain(exchange, record, count):
     return True
 
 
-@kernel
+@outer_kernel
 def _number_report(tables, session):
     tables.sessions[session]["next_out_seq"] += 1
     template = np.int64(oe.ExecutionReportTrade_TEMPLATE_ID)  # as good as any: all of them are executions
     return count_for_firm(tables, tables.firm_numbers, session, np.int64(oe.SCHEMA_ID), template)
 
 
-@kernel
+@outer_kernel
 def _is_plain(event, record):
     kind = np.int64(event["kind"])
     if kind == EVENT_TRADE:
@@ -154,13 +154,13 @@ def _is_plain(event, record):
     return kind in (EVENT_ACCEPTED, EVENT_REPLACED)
 
 
-@kernel
+@outer_kernel
 def _is_shown(event, flags):
     """1 where what is displayed of the order is put on the feed."""
     return np.int64(flags & EVENT_FLAG_HIDDEN == 0 and np.int64(event["display_lots"]) > 0)
 
 
-@kernel
+@outer_kernel
 def _was_shown(flags):
     """1 where the order is taken off the feed."""
     return np.int64(flags & EVENT_FLAG_HIDDEN == 0 and flags & EVENT_FLAG_WAS_RESTING != 0)

@@ -46,8 +46,8 @@ class Recovery(_Table):
     snapshots: bool = True
     """Give snapshots on demand too; the server then keeps books of its own."""
     keys_file: str = ""
-    """File of the keys with which clients must log on: a line a key, `KEY_ID SECRET`, the secret in hexadecimal;
-    readable by its owner alone, and read again when it changes. Empty: nobody needs to."""
+    """File of the keys with which clients must log on, in the form of the gateway's: `KEY_ID SECRET [NOT_BEFORE
+    [NOT_AFTER]]`; readable by its owner alone, and read again when it changes. Empty: nobody needs to."""
     messages_a_request_max: Annotated[int, Field(ge=1, le=MESSAGES_A_REQUEST_MAX)] = MESSAGES_A_REQUEST_MAX
     connections_max: Annotated[int, Field(ge=1, le=10_000)] = 1024
     connections_a_client_max: Annotated[int, Field(ge=1, le=10_000)] = 64

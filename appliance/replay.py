@@ -230,11 +230,14 @@ def replay_journal(
     limit_records: int | None = None,
     progress: Callable[[int], None] | None = None,
     keep: list[Exchange] | None = None,
+    begin: Callable[[Exchange, Config, np.ndarray], None] = lambda exchange, config, records: None,
 ) -> ReplayResult:
-    """Decide the records of the journal at `path` again. See `replay_capture`."""
+    """Decide the records of the journal at `path` again. See `replay_capture`. `begin` brings the exchange to what the
+    day of these records began with, where that is not nothing: `appliance.history.beginning`."""
     config, records = load_journal(path, config, limit_records)
     stop = records.size if limit_records is None else min(records.size, limit_records)
     exchange = allocate(sized_for_bytes(config, records.nbytes), records=records, local_mac=LOCAL_MAC)
+    begin(exchange, config, records)
     try:
         port = open_port(PortConfig(kind="pcap", out_path=str(out) if out else ""))
     except PortError as error:

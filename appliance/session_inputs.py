@@ -15,7 +15,7 @@ from appliance.report.log import RETRANSMIT_BYTES_MAX, RETRANSMIT_MESSAGES_MAX, 
 from appliance.session import ending, handshake, numbers, requests
 from appliance.state import FREE, TURN
 from native import counters
-from native.jit import kernel
+from native.jit import inner_kernel, outer_kernel
 from native.layout import (
     KIND_ESTABLISH,
     KIND_FINISHED,
@@ -45,7 +45,7 @@ IS_LOGGED_OUT_AND_GONE = 3
 """Its orders go at once, too."""
 
 
-@kernel
+@inner_kernel
 def judge_request(exchange, index, kind):
     """What the session's own rules say of the request `index`, whose number is taken: throttles, watermark, kill
     switch, in this order (docs/SESSIONS.md section 4). Returns GOES_ON: risk and book are next, or what was done."""
@@ -54,39 +54,56 @@ def judge_request(exchange, index, kind):
     session = np.int64(record["session"])
     now_ns = np.int64(record["time_ns"])
     if np.int64(tables.sessions[session]["client_finished"]):
-        return _log_out(exchange, session, now_ns)
+        return np.int64(_log_out(exchange, session, now_ns))
     verdict = requests.count_request(tables, session, kind, now_ns)
+    if verdict != 0:
+        return np.int64(_throttle(exchange, index, kind, verdict))
+    if requests.is_known_id(tables, session, kind, record["cl_ord_id"]):
+        tables.counters[counters.REQUESTS_KNOWN] += 1
+        return np.int64(IS_DONE)
+    reason = np.int64(requests.why_not(tables, session, kind))
+    if kind == KIND_STATUS_QUERY or reason != 0:
+        return np.int64(_answer_at_once(exchange, index, kind, reason))
+    return np.int64(GOES_ON)
+
+
+@outer_kernel
+def _throttle(exchange, index, kind, verdict):
+    """The request is one too many."""
+    tables = exchange.tables
+    record = exchange.journal.records[index]
+    session = np.int64(record["session"])
+    now_ns = np.int64(record["time_ns"])
     if verdict == requests.THROTTLED_OUT:
         tables.counters[counters.SESSIONS_THROTTLED_OUT] += 1
         reason = np.int64(answers.REASON_THROTTLED_OUT)
         answers.business_reject(tables, exchange.outbox, record, reason, np.int64(-1))
         return _log_out(exchange, session, now_ns)
-    if verdict == requests.THROTTLED:
-        tables.counters[counters.REQUESTS_THROTTLED] += 1
-        wait_ns = requests.retry_after_ns(tables, session, kind, now_ns)
-        answers.business_reject(tables, exchange.outbox, record, np.int64(answers.REASON_THROTTLED), wait_ns)
-        return IS_DONE
-    if requests.is_known_id(tables, session, kind, record["cl_ord_id"]):
-        tables.counters[counters.REQUESTS_KNOWN] += 1
-        return IS_DONE
+    tables.counters[counters.REQUESTS_THROTTLED] += 1
+    wait_ns = requests.retry_after_ns(tables, session, kind, now_ns)
+    answers.business_reject(tables, exchange.outbox, record, np.int64(answers.REASON_THROTTLED), wait_ns)
+    return IS_DONE
+
+
+@outer_kernel
+def _answer_at_once(exchange, index, kind, reason):
+    """A query, or a request that the session may not make, for `reason`."""
+    record = exchange.journal.records[index]
     if kind == KIND_STATUS_QUERY:
         _answer(exchange, record)
-        return IS_DONE
-    reason = requests.why_not(tables, session, kind)
-    if reason != 0:
-        refusals.reject(tables, exchange.outbox, record, reason, np.int64(0))
-        return IS_DONE
-    return GOES_ON
+    else:
+        refusals.reject(exchange.tables, exchange.outbox, record, reason, np.int64(0))
+    return IS_DONE
 
 
-@kernel
+@outer_kernel
 def _log_out(exchange, session, now_ns):
     code = np.int64(fixp.TerminationCode_UnspecifiedError)
     gone = end_session(exchange, session, code, np.int64(CANCEL_ON_LOSS), now_ns)
     return IS_LOGGED_OUT if gone == FREE else IS_LOGGED_OUT_AND_GONE
 
 
-@kernel
+@outer_kernel
 def _answer(exchange, record):
     """Of an order that is asked for by both its names, both must be its own."""
     tables = exchange.tables
@@ -113,13 +130,13 @@ def _answer(exchange, record):
     return answers.order_status(tables, exchange.outbox, record, book.orders, slot)
 
 
-@kernel
+@outer_kernel
 def is_session_input(kind):
     """Whether `decide_session` is for records of this kind."""
     return kind == KIND_NEGOTIATE or (kind >= KIND_ESTABLISH and kind <= KIND_FINISHED)
 
 
-@kernel
+@outer_kernel
 def decide_session(exchange, index, kind):
     """Carry out the record `index`, which is a session input. Returns the session whose orders go, or FREE."""
     exchange.tables.counters[counters.SESSION_INPUTS] += 1
@@ -138,7 +155,7 @@ def decide_session(exchange, index, kind):
     return _finished(exchange, index)
 
 
-@kernel
+@outer_kernel
 def end_session(exchange, session, code, cause, now_ns):
     """The venue unbinds the session, which is told TerminationCode `code`, for `cause` (CANCEL_ON_LOSS or
     CANCEL_ON_TERMINATE). Returns the session if its orders go at once, or FREE."""
@@ -149,7 +166,7 @@ def end_session(exchange, session, code, cause, now_ns):
     return np.int64(session) if ending.leave(tables, session, cause, now_ns) else np.int64(FREE)
 
 
-@kernel
+@outer_kernel
 def _negotiate(exchange, index):
     tables = exchange.tables
     negotiations = exchange.journal.negotiations
@@ -175,7 +192,7 @@ def _negotiate(exchange, index):
     return gone
 
 
-@kernel
+@outer_kernel
 def _establish(exchange, index):
     tables = exchange.tables
     establishments = exchange.journal.establishments
@@ -198,7 +215,7 @@ def _establish(exchange, index):
     return np.int64(FREE)
 
 
-@kernel
+@outer_kernel
 def _terminate(exchange, index):
     """The client unbinds: it is told Terminate(Finished), whatever its own code was."""
     record = exchange.journal.session_inputs[index]
@@ -209,7 +226,7 @@ def _terminate(exchange, index):
     return end_session(exchange, session, code, np.int64(CANCEL_ON_TERMINATE), np.int64(record["time_ns"]))
 
 
-@kernel
+@outer_kernel
 def _lost(exchange, index):
     record = exchange.journal.session_inputs[index]
     session = np.int64(record["session"])
@@ -219,7 +236,7 @@ def _lost(exchange, index):
     return end_session(exchange, session, code, np.int64(CANCEL_ON_LOSS), np.int64(record["time_ns"]))
 
 
-@kernel
+@outer_kernel
 def _retransmit(exchange, index):
     """In the order of docs/SESSIONS.md section 7."""
     tables = exchange.tables
@@ -230,21 +247,26 @@ def _retransmit(exchange, index):
         return np.int64(FREE)
     first = np.int64(record["number"])
     count = np.int64(record["count"])
+    now_ns = np.int64(record["time_ns"])
     close_slots_of(exchange, session)
+    throttled = requests.count_request(tables, session, np.int64(KIND_RETRANSMIT_REQUEST), now_ns)
     violation = np.int64(FREE)
-    if ending.is_answered_in_this_turn(tables, session):
+    if throttled == requests.THROTTLED_OUT:
+        tables.counters[counters.SESSIONS_THROTTLED_OUT] += 1
+        violation = np.int64(fixp.TerminationCode_UnspecifiedError)
+    elif ending.is_answered_in_this_turn(tables, session):
         violation = np.int64(fixp.TerminationCode_ReRequestInProgress)
     elif first >= 1 and count >= 1 and (first >= row["next_out_seq"] or count > row["next_out_seq"] - first):
         violation = np.int64(fixp.TerminationCode_ReRequestOutOfBounds)
     if violation != FREE:
         tables.counters[counters.RETRANSMIT_REJECTS] += 1
-        return end_session(exchange, session, violation, np.int64(CANCEL_ON_LOSS), np.int64(record["time_ns"]))
+        return end_session(exchange, session, violation, np.int64(CANCEL_ON_LOSS), now_ns)
     row["retransmit_ns"] = np.int64(record["timestamp_ns"])
     row["retransmit_turn"] = tables.clock[TURN]
     reject = np.int64(FREE)
     if first < 1 or count < 1:
         reject = np.int64(fixp.RetransmitRejectCode_OutOfRange)
-    elif count > RETRANSMIT_MESSAGES_MAX:
+    elif count > RETRANSMIT_MESSAGES_MAX or throttled == requests.THROTTLED:
         reject = np.int64(fixp.RetransmitRejectCode_RequestLimitExceeded)
     else:
         total = collect(exchange.reports, session, first, count)
@@ -264,7 +286,7 @@ def _retransmit(exchange, index):
     return np.int64(FREE)
 
 
-@kernel
+@outer_kernel
 def _finished(exchange, index):
     tables = exchange.tables
     record = exchange.journal.session_inputs[index]

@@ -9,12 +9,12 @@ from appliance.pipeline import decide, has_room
 from appliance.sequencer import journal
 from appliance.session import ending, handshake
 from native import counters
-from native.jit import kernel
+from native.jit import inner_kernel
 from native.layout import KIND_FINISHED, KIND_NEGOTIATE, KIND_SESSION_LOST
 from native.session_layout import FINISHED_SERVER
 
 
-@kernel
+@inner_kernel
 def take_handshake(exchange, port, octets, at, size, session, connection, now_ns, proof, proof_at):
     """The Negotiate or Establish `octets[at:at + size]`, whose credentials are those of the key of `session`; from
     `exchange.udp_fields`, or over the TCP `connection`. `proof[proof_at:proof_at + 32]` is the HMAC of the answer to a
@@ -38,19 +38,19 @@ def take_handshake(exchange, port, octets, at, size, session, connection, now_ns
     return 0
 
 
-@kernel
+@inner_kernel
 def lose_session(exchange, port, session, reason, now_ns):
     """Sequence that the session is lost (SESSION_LOST_*). Returns 0, or the DROP counter."""
     return _sequence_about(exchange, port, session, np.int64(KIND_SESSION_LOST), reason, now_ns)
 
 
-@kernel
+@inner_kernel
 def finish_session(exchange, port, session, now_ns):
     """Sequence that the venue ends its flow to the session. Returns 0, or the DROP counter."""
     return _sequence_about(exchange, port, session, np.int64(KIND_FINISHED), np.int64(FINISHED_SERVER), now_ns)
 
 
-@kernel
+@inner_kernel
 def _sequence_about(exchange, port, session, kind, code, now_ns):
     if not has_room(exchange, 0):
         exchange.tables.counters[counters.DROP_JOURNAL_FULL] += 1

@@ -22,7 +22,7 @@ from native.gateway_layout import (
     GATEWAY_IN_LOST,
     GATEWAY_IN_STARTED,
 )
-from native.jit import kernel
+from native.jit import inner_kernel, outer_kernel
 from native.session_layout import SESSION_ESTABLISHED, SESSION_LOST_CONNECTION, SESSION_LOST_SILENT
 from wire.net import udp4
 
@@ -35,7 +35,7 @@ _NANOS_A_MS = 1_000_000
 _PROOF_AT = GATEWAY_ENTRY.fields["proof"][1]  # type: ignore[index]
 
 
-@kernel
+@outer_kernel
 def watch_sessions(exchange, port, now_ns):
     """Look at the next few sessions: lose the silent, tell the waiting that nothing is new. Returns 0."""
     watch = exchange.watch
@@ -62,7 +62,7 @@ def watch_sessions(exchange, port, now_ns):
     return 0
 
 
-@kernel
+@outer_kernel
 def hear_gateway(exchange, port, now_ns):
     """Take the gateway's next entry, if there is one: a turn of its own. Returns 1, or 0 where there is none."""
     rings = exchange.rings
@@ -94,7 +94,7 @@ def hear_gateway(exchange, port, now_ns):
     return 1
 
 
-@kernel
+@outer_kernel
 def _take_address(exchange, entry):
     """Where the handshake of an entry came from and where to."""
     fields = exchange.udp_fields
@@ -108,7 +108,7 @@ def _take_address(exchange, entry):
     return 0
 
 
-@kernel
+@inner_kernel
 def _lose_connection(exchange, port, connection, now_ns):
     """Lose the session over a TCP connection; over any of them: 0."""
     for session in range(exchange.tables.sessions.size):

@@ -11,7 +11,7 @@ import numpy as np
 from appliance.config import Config
 from appliance.config_accounts import session_firms
 from native.arrays import Arrays
-from native.jit import kernel
+from native.jit import inner_kernel, kernel
 from native.layout import INSTRUMENT, NEVER_NS
 from native.limits import FRAME_BYTES_MAX, OUTBOX_SLOTS_MAX
 from native.session_layout import (
@@ -78,7 +78,7 @@ class Tables(Arrays):
     sessions: np.ndarray
     """SESSION[n]"""
     names: np.ndarray
-    """SESSION_NAME[n]: every UUID that was ever used"""
+    """SESSION_NAME[n]: the UUIDs that rows have, and those that died and are remembered"""
     session_slots: np.ndarray
     """int64[power of two]: index into names by hashed UUID, FREE where empty"""
     session_scalars: np.ndarray
@@ -86,7 +86,7 @@ class Tables(Arrays):
     key_ids: np.ndarray
     """uint8[n * KEY_ID_BYTES]: the key of each session, filled up with zeros; as it stands in FIXP Credentials"""
     firm_numbers: np.ndarray
-    """int64[sessions]: the next number of each firm's drop copy, by the index of the firm"""
+    """int64[firms_of(config)]: the next number of each firm's drop copy, by the index of the firm"""
     throttle_rules: np.ndarray
     """int64[THROTTLE_RULES_COUNT]: requests in a window; 0: no limit"""
     throttles: np.ndarray
@@ -175,12 +175,17 @@ def allocate_tables(config: Config, counters: np.ndarray) -> Tables:
         session_slots,
         session_scalars,
         key_ids,
-        np.ones(sessions.size, np.int64),
+        np.ones(firms_of(config), np.int64),
         throttle_rules,
         np.zeros(sessions.size * THROTTLE_WORDS, np.int64),
         instruments,
         security_slots,
     )
+
+
+def firms_of(config: Config) -> int:
+    """Room for all firms that sessions are of, by index."""
+    return max(len(config.sessions), 1 + max(session_firms(config)))
 
 
 def _session_tables(config: Config) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -204,7 +209,7 @@ def _session_tables(config: Config) -> tuple[np.ndarray, np.ndarray, np.ndarray]
             row["state"] = SESSION_ESTABLISHED
             row["uuid_low"], row["uuid_high"] = (int(word) for word in np.frombuffer(entry.uuid_bytes, "<i8"))
     is_keyed = any(entry.key_id for entry in config.sessions)
-    names_max = len(config.sessions) + (config.order_entry.negotiations_max if is_keyed else 0)
+    names_max = len(config.sessions) + (config.order_entry.session_ids_remembered if is_keyed else 0)
     return sessions, np.zeros(names_max, SESSION_NAME), key_ids
 
 
@@ -255,9 +260,9 @@ def hash_security(security_id):
     return ((security_id * 2654435761) >> 7) & 0x7FFFFFFF
 
 
-@kernel
+@inner_kernel
 def find_name(tables, low, high):
-    """Index of this UUID in `names`, or FREE: it was never used."""
+    """Index of this UUID in `names`, or FREE: it is not known."""
     slots = tables.session_slots
     mask = slots.size - 1
     at = hash_uuid(low, high) & mask
@@ -271,7 +276,7 @@ def find_name(tables, low, high):
     return np.int64(FREE)
 
 
-@kernel
+@inner_kernel
 def find_session(tables, low, high):
     """Index of the session that has this UUID now, or FREE."""
     name = find_name(tables, low, high)
@@ -285,10 +290,34 @@ def find_session(tables, low, high):
 
 @kernel
 def add_name(tables, low, high, session):
-    """Note that the row `session` has this UUID from now on, which was never used. False: there is no room."""
+    """Note that the row `session` has this UUID from now on, which is not known. Where there is no room the dead ones
+    are forgotten; then there is, for no row has two that live."""
+    if tables.session_scalars[NAMES_USED] >= tables.names.size:
+        forget_dead_names(tables)
+    return _put_name(tables, low, high, session)
+
+
+@kernel
+def forget_dead_names(tables):
+    """Of all UUIDs those alone are known from now on that rows have. Returns how many."""
+    used = tables.session_scalars[NAMES_USED]
+    tables.session_scalars[NAMES_USED] = 0
+    tables.session_slots[:] = FREE
+    for name in range(used):
+        row = tables.names[name]
+        low, high, session = row["uuid_low"], row["uuid_high"], np.int64(row["session"])
+        lives = np.int64(row["generation"]) == np.int64(tables.sessions[session]["generation"])
+        row["uuid_low"] = row["uuid_high"] = 0
+        row["session"] = row["generation"] = 0
+        if lives:
+            _put_name(tables, low, high, session)
+    return tables.session_scalars[NAMES_USED]
+
+
+@kernel
+def _put_name(tables, low, high, session):
     name = tables.session_scalars[NAMES_USED]
-    if name >= tables.names.size:
-        return False
+    assert name < tables.names.size
     tables.session_scalars[NAMES_USED] = name + 1
     row = tables.names[name]
     row["uuid_low"] = low
@@ -301,10 +330,10 @@ def add_name(tables, low, high, session):
     while slots[at] != FREE:
         at = (at + 1) & mask
     slots[at] = name
-    return True
+    return 0
 
 
-@kernel
+@inner_kernel
 def find_instrument(tables, security_id):
     """Index of the instrument with this SecurityID, or FREE."""
     slots = tables.security_slots

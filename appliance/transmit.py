@@ -10,19 +10,23 @@ import numpy as np
 
 from appliance.state import OUTBOX_USED
 from native import counters
-from native.jit import kernel
+from native.jit import outer_kernel
 from native.layout import PKT
 from native.limits import TX_BURST_MAX
-from native.lowlevel import bytes_at, copy_bytes
+from native.lowlevel import bytes_at, copy_bytes, copy_words, load_u16, load_u32, store_u16, store_u32
 from native.rim import port_service, port_tx_alloc, port_tx_burst, port_tx_flush
+from wire.net.udp4 import HEADERS_BYTES
 
 TRIES_MAX = 20_000
 """Times that a full port is asked again, with a flush in between: some tens of milliseconds."""
 _SERVICE_BUDGET = 256
 _PKT_BYTES = PKT.itemsize
+_HEADER_WORDS = HEADERS_BYTES // 8
+_BY_WORDS_MAX = 512
+"""Of a payload up to so many bytes all is still on its way into the cache; of a longer one only the headers are."""
 
 
-@kernel
+@outer_kernel
 def send_all(tables, outbox, tx, port, time_ns):
     """Give every finished frame of the outbox to `port`, in order, and empty the outbox. Returns frames sent."""
     used = outbox.scalars[OUTBOX_USED]
@@ -44,8 +48,10 @@ def send_all(tables, outbox, tx, port, time_ns):
             slot += 1
         waiting -= got
         taken = offer(tables, tx, port, got)
+        bytes_out = np.int64(0)
         for i in range(taken):
-            tables.counters[counters.BYTES_OUT] += np.int64(tx[i]["len"])
+            bytes_out += np.int64(tx[i]["len"])
+        tables.counters[counters.BYTES_OUT] += bytes_out
         sent += taken
         if taken < got:
             tables.counters[counters.TX_DROPPED] += got - taken + waiting
@@ -56,7 +62,7 @@ def send_all(tables, outbox, tx, port, time_ns):
     return sent
 
 
-@kernel
+@outer_kernel
 def get_buffers(tables, tx, port, wanted):
     """Buffers for up to `wanted` frames, in `tx`; a full port is asked again. Returns how many; 0: it stayed full."""
     base = tx.ctypes.data
@@ -70,19 +76,33 @@ def get_buffers(tables, tx, port, wanted):
     return np.int64(0)
 
 
-@kernel
+@outer_kernel
 def _fill(outbox, slot, tx, i, time_ns):
     frame_at = outbox.frame_at[slot]
     frame_bytes = outbox.frame_bytes[slot]
     room = bytes_at(np.int64(tx[i]["data"]), np.int64(tx[i]["len"]))
-    assert frame_bytes <= room.size  # every port has room for FRAME_BYTES_MAX
-    copy_bytes(room, 0, outbox.octets, frame_at, frame_bytes)
+    assert frame_bytes + 8 <= room.size  # every port has room for FRAME_BYTES_MAX
+    # The words of a frame are those that its payload starts with one of: before the first one are 2 bytes, or 6.
+    octets = outbox.octets
+    store_u16(room, 0, load_u16(octets, frame_at))
+    head = np.int64(2)
+    if frame_at & 7 == 2:
+        store_u32(room, 2, load_u32(octets, frame_at + 2))
+        head = np.int64(6)
+    copy_words(room, head, octets, frame_at + head, _HEADER_WORDS)
+    head += 8 * _HEADER_WORDS
+    payload_at = frame_at + head
+    payload_bytes = frame_bytes - head
+    if payload_bytes <= _BY_WORDS_MAX:
+        copy_words(room, head, octets, payload_at, (payload_bytes + 7) >> 3)
+    else:
+        copy_bytes(room, head, octets, payload_at, payload_bytes)
     tx[i]["len"] = frame_bytes
     tx[i]["ts_ns"] = time_ns
     return frame_bytes
 
 
-@kernel
+@outer_kernel
 def offer(tables, tx, port, count):
     """Hand `tx[:count]` to the port; what it never takes is given back unsent. Returns how many it took."""
     base = tx.ctypes.data
@@ -102,7 +122,7 @@ def offer(tables, tx, port, count):
     return taken
 
 
-@kernel
+@outer_kernel
 def flush(tables, port):
     """Have the port send everything that it took."""
     for _ in range(TRIES_MAX):

@@ -9,13 +9,14 @@ from appliance.sequencer import asked, inputs, journal
 from appliance.state import DAY_IS_OVER, SESSION_DUE_NS
 from native import counters
 from native.codes import ERROR_LOG_FULL
-from native.jit import kernel
+from native.jit import inner_kernel, outer_kernel
 from native.layout import KIND_NEW_DAY, KIND_PHASE, KIND_TIMER, NEVER_NS
 
 
-@kernel
-def begin_with_open_orders(exchange, port, now_ns):
-    """Sequence and carry out KIND_NEW_DAY: a turn of its own. Returns 0, or the DROP counter."""
+@outer_kernel
+def begin_new_day(exchange, port, now_ns):
+    """Sequence and carry out KIND_NEW_DAY, after a day that was carried over: a turn of its own. Returns 0, or the DROP
+    counter."""
     begin_turn(exchange, now_ns)
     if not has_room(exchange, 0):
         exchange.tables.counters[counters.DROP_JOURNAL_FULL] += 1
@@ -26,7 +27,7 @@ def begin_with_open_orders(exchange, port, now_ns):
     return 0
 
 
-@kernel
+@inner_kernel
 def set_phase(exchange, port, instrument, phase, now_ns):
     """Sequence and carry out a change of an instrument's phase (PHASE_*). Returns 0, or the DROP counter."""
     if not has_room(exchange, 1):
@@ -37,7 +38,7 @@ def set_phase(exchange, port, instrument, phase, now_ns):
     return 0
 
 
-@kernel
+@inner_kernel
 def take_asked(exchange, port, asked_records, at, now_ns):
     """Sequence and carry out an operator's `asked_records[at]`: a turn of its own. Returns what `decide` does, or the
     ERROR_* for which it was not sequenced."""
@@ -55,7 +56,7 @@ def take_asked(exchange, port, asked_records, at, now_ns):
     return outcome
 
 
-@kernel
+@outer_kernel
 def next_due_ns(exchange):
     """When the book or a session wants the next timer input; NEVER_NS: not at all."""
     if exchange.tables.clock[DAY_IS_OVER] != 0:
@@ -63,7 +64,7 @@ def next_due_ns(exchange):
     return min(np.int64(exchange.book.state[0]["next_due_ns"]), exchange.tables.session_scalars[SESSION_DUE_NS])
 
 
-@kernel
+@inner_kernel
 def tick(exchange, port, now_ns):
     """Sequence a timer input and carry out what is due: a turn of its own. Returns 0, or the DROP counter."""
     begin_turn(exchange, now_ns)

@@ -32,7 +32,7 @@ from appliance.journal.event_store import RECORDS_A_PAGE, EventStore
 from appliance.journal.files import LocalFiles
 from appliance.journal.found import FoundLog
 from appliance.journal.keeper import Keeper
-from appliance.journal.records import CONTROL_NAME, Identity, JournalError
+from appliance.journal.records import CONTROL_NAME, SEGMENT_NAME, Identity, JournalError
 from appliance.journal.scan import Log
 from native.layout import FEED_HEADER, FEED_MAGIC
 
@@ -92,10 +92,15 @@ class VenueLog:
         found how many of its records a snapshot contains: only those behind it are loaded. Raises JournalError."""
         if self._archive_folder is not None:
             _make(self._archive_folder)
+            self._check_archive(self._archive_folder)
         last_epoch = epoch_left_in(self._shared.feed)
         if self._is_on_disk:
-            self._shared.clear()
             _make(Path(self.config.journal.directory))
+            # first: the writer of a venue that was killed still reads what lies in shared memory
+            self.is_only_copy = (self._shared.path / CONTROL_NAME).exists()
+            self._lock_file = lock_folder(Path(self.config.journal.directory), _LOCK_SECONDS_MAX)
+            self.is_only_copy = False
+            self._shared.clear()
             self._adopt_epoch(Path(self.config.journal.directory))
             self._choose_epoch(last_epoch)
             self._load_from_disk(venue_identity(self.config), decided_up_to)
@@ -114,6 +119,19 @@ class VenueLog:
             venue = venue_identity(self.config)
             self.store = self._new_store(venue)
             self.decided_records = decided_up_to(FoundLog(LocalFiles(), self._shared.path, None, venue))
+
+    def _check_archive(self, archive_folder: Path) -> None:
+        """The newest segment of a log is never in the archive alone, so where no log lies to be carried on, what is
+        archived is of another one. Raises JournalError."""
+        own = Path(self.config.journal.directory) if self._is_on_disk else self._shared.path
+        is_carried_on = own.is_dir() and (self._is_on_disk or self._was_left_by_a_kill())
+        if is_carried_on and _has_segments(own):
+            return
+        if _has_segments(archive_folder):
+            self.is_only_copy = (self._shared.path / CONTROL_NAME).exists()
+            raise JournalError(
+                f"{archive_folder}: holds segments of another log; name another journal.archive, or move them away."
+            )
 
     def _adopt_epoch(self, folder: Path) -> None:
         """That of the log in `folder`, if there is one. Raises JournalError."""
@@ -166,7 +184,6 @@ class VenueLog:
         """Verify the log on disk and put the records that are needed into shared memory, from the beginning of the
         segment on that will have them."""
         folder = Path(self.config.journal.directory)
-        self._lock_file = lock_folder(folder, _LOCK_SECONDS_MAX)
         with self._anew("name another journal.directory"):
             log = FoundLog(LocalFiles(), folder, self._archive_folder, venue)
             self.decided_records = decided_up_to(log)
@@ -174,7 +191,7 @@ class VenueLog:
             if self.decided_records:
                 segment = self._segment_records
                 first = (self.decided_records - 1) // segment * segment + 1
-                chain = log.crc32c_of(first - 1) if first > 1 else None
+                chain = (log.crc32c_of(first - 1) or 0) if first > 1 else None
             if log.end.segments:
                 venue = replace(venue, instance_id=log.end.identity.instance_id)
             store = self.store = self._new_store(venue, first, chain)
@@ -185,7 +202,8 @@ class VenueLog:
                 store.records[start : start + records.size] = records
                 store.control.store("committed_records", start + records.size)
 
-            log.read(first, take)
+            # what lies before the snapshot may be gone, also from the archive
+            log.read(min(max(first, log.first_sequence), self.decided_records + 1), take)
         self._found(log.end)
         self.store.control.store("durable_records", self.recovered_records)
 
@@ -297,6 +315,10 @@ class VenueLog:
         if self._lock_file >= 0:
             os.close(self._lock_file)
             self._lock_file = -1
+
+
+def _has_segments(folder: Path) -> bool:
+    return any(SEGMENT_NAME.fullmatch(name) for name in os.listdir(folder))
 
 
 def _make(folder: Path) -> None:

@@ -7,9 +7,9 @@ capture.
 - turns: bursts of so many frames are put into the port, off the clock; what is timed, by the time stamp counter, is
   what the loop does with them: take them from the port, `pipeline.turn`, give the buffers back. Of each repeat the
   whole time counts; the best and the median repeat are told.
+  With one order a datagram, and with eight.
 - open loop: an order is due every 1/rate s, whether the venue is ready or not. Latency is from when it was due until
-  everything that it caused was given to the port. Generator and collector run on the same core in between: their cost
-  (a copy in, some copies out) is part of what is measured, so the venue alone is faster.
+  everything that it caused was given to the port; beside it, what the host took from the same core: `bench.open_loop`.
 - stages: nanoseconds a request of each part, by running more and more of the turn over the same records and taking the
   difference. The chain's last link is the whole of `decide`, and ends in the same state as the venue.
 
@@ -21,9 +21,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +36,6 @@ from appliance.book.match import apply, is_pending, resume
 from appliance.config import Config, demo_session_uuid, parse
 from appliance.exchange import Exchange, allocate, whole_state_hash
 from appliance.funds.ledger import take_events
-from appliance.histogram import max_ns, new_histogram, percentiles_ns
-from appliance.latency import record
 from appliance.loop import allocate_loop, open_day
 from appliance.pipeline import drain, replay_record, turn
 from appliance.publisher import level3, packet
@@ -47,7 +47,9 @@ from appliance.session_inputs import GOES_ON, judge_request
 from appliance.stage_clock import read_ticks
 from appliance.state import FEED_SLOT, FREE, OUTBOX_USED
 from bench.host import report
-from native import rim
+from bench.open_loop import SEGMENT_FRAMES, TX_FRAMES_A_FRAME, OpenLoop, told
+from bench.pipeline_flow import Flow, write_flow_of
+from native import counters, rim
 from native._native import ffi, lib
 from native.jit import INTERPRETED, kernel
 from native.layout import (
@@ -59,13 +61,12 @@ from native.layout import (
 from native.limits import FRAME_BYTES_MAX, OUTBOX_SLOTS_A_STEP_MAX, OUTBOX_SLOTS_MAX, RX_BURST_MAX
 from native.ports import PortConfig, open_port
 from native.rim import port_rx_burst, port_rx_release
-from pcap.write import Recipe, make_capture
 from tests.naive.venue import Venue
 from tests.venue_rig import VenueRig
-from wire.capture import open_capture
 from wire.net import udp4
 
-BURSTS = (1, 8, 32)
+BURSTS = {1: (1, 8, 32), 8: (1, 4)}
+"""Frames of a burst, by orders a datagram."""
 ADDRESS, COUNT = rim.types.uint64, rim.types.int32
 inject = rim._external("port_memory_inject", COUNT, ADDRESS, ADDRESS, COUNT, ADDRESS, COUNT)
 collect = rim._external("port_memory_collect", COUNT, ADDRESS, ADDRESS, COUNT, ADDRESS)
@@ -119,21 +120,6 @@ def with_its_pages(exchange: Exchange) -> Exchange:
     return exchange
 
 
-class Flow:
-    """Frames of a capture, one after the other, with their times."""
-
-    def __init__(self, path: Path) -> None:
-        packets = list(open_capture(path))
-        self.frames = [bytes(one.data) for one in packets]
-        self.time_ns = np.array([one.time_ns for one in packets], np.int64)
-        self.octets = np.frombuffer(b"".join(self.frames), np.uint8).copy()
-        self.start = np.concatenate(([0], np.cumsum([len(frame) for frame in self.frames]))).astype(np.int64)
-
-    @property
-    def count(self) -> int:
-        return len(self.frames)
-
-
 # --- the whole turn ---------------------------------------------------------------------------------------------
 
 
@@ -166,8 +152,8 @@ def one_turn(exchange, port, now_ns):
 
 
 @kernel
-def run_bursts(exchange, port, octets, start, time_ns, burst, room, desc):
-    """The whole flow in bursts. Returns the ticks of the turns."""
+def run_bursts(exchange, port, octets, start, time_ns, burst, room, desc, took, filled):
+    """The whole flow in bursts. Returns the ticks of the turns, and writes those and the fills of each turn."""
     ticks = np.int64(0)
     frames = time_ns.size
     for first in range(0, frames, burst):
@@ -175,31 +161,11 @@ def run_bursts(exchange, port, octets, start, time_ns, burst, room, desc):
         put_in(port, octets, start, time_ns, first, last)
         began = read_ticks()
         one_turn(exchange, port, time_ns[first])
-        ticks += read_ticks() - began
+        took[first // burst] = read_ticks() - began
+        filled[first // burst] = exchange.tables.counters[counters.FILLS]
+        ticks += took[first // burst]
         take_out(port, room, desc)
     return ticks
-
-
-@kernel
-def run_open_loop(exchange, port, octets, start, time_ns, interval_ticks_1024, ns_1024, room, desc, histogram):
-    """A frame is due every interval_ticks_1024 / 1024 ticks; latencies go into `histogram`. Returns the ticks."""
-    frames = np.int64(time_ns.size)
-    began = read_ticks()
-    done = np.int64(0)
-    while done < frames:
-        due = min((((read_ticks() - began) << 10) // interval_ticks_1024) + 1, frames)
-        last = min(due, done + RX_BURST_MAX)
-        if last <= done:
-            continue
-        put_in(port, octets, start, time_ns, done, last)
-        one_turn(exchange, port, time_ns[done])
-        ended = read_ticks() - began
-        for frame in range(done, last):
-            late_ticks = ended - ((frame * interval_ticks_1024) >> 10)
-            record(histogram, (late_ticks * ns_1024) >> 10)
-        done = last
-        take_out(port, room, desc)
-    return read_ticks() - began
 
 
 @kernel
@@ -217,18 +183,46 @@ def ticks_a_second() -> float:
     return (ticks_then - ticks) * 1e9 / (ended - began)
 
 
-class Bench:
-    """One flow, and venues to run it through."""
+FILLS = (0, 1, 2, 3, 5, 9, 17)
+"""Rows of the table of orders by what they fill: from so many on."""
 
-    def __init__(self, path: Path, case: str) -> None:
+
+def by_fills(own_ns: np.ndarray, fills: np.ndarray) -> list[dict[str, int]]:
+    """How many orders fill so many others, and the median of what their turns take alone: what the tail is made of."""
+    rows = np.searchsorted(FILLS, fills, side="right") - 1
+    return [
+        {
+            "fills_from": FILLS[row],
+            "orders": int(np.count_nonzero(rows == row)),
+            "ns_p50": int(np.median(own_ns[rows == row])),
+        }
+        for row in np.unique(rows)
+    ]
+
+
+Say = Callable[[dict[str, Any]], None]
+
+
+class Bench:
+    """One flow, and venues to run it through. A context manager: it has ports open."""
+
+    def __init__(self, path: Path, case: str, together: int) -> None:
         self.case = case
         self.config: Config = sized_for(config_of(case), path)
-        self.flow = Flow(path)
+        self.flow = Flow(path, together)
         self.port = open_port(PortConfig(kind="memory", rx_frames=256, tx_frames=TX_FRAMES))
         self.room = np.zeros(FRAME_BYTES_MAX, np.uint8)
         self.desc = np.zeros(64, np.uint8)
         self.ticks_a_s = ticks_a_second()
         self.expected_hash = replay_capture(path, self.config).state_hash
+        self.fills = np.zeros(0, np.int64)
+        """Of each turn of the run before."""
+
+    def __enter__(self) -> Bench:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.port.close()
 
     def venue(self) -> Exchange:
         exchange = with_its_pages(allocate(self.config, local_mac=LOCAL_MAC))
@@ -257,46 +251,59 @@ class Bench:
                     twin.take_frame(frame, rig.now_ns, rig.now_ns, False)
             rig.compare(twin)
 
-    def turns(self, burst: int, repeats: int) -> dict[str, Any]:
-        flow, found = self.flow, []
-        for _ in range(repeats):
-            exchange = self.venue()
-            ticks = run_bursts(
-                exchange, self.port.handle, flow.octets, flow.start, flow.time_ns, burst, self.room, self.desc
-            )
-            self.check(exchange)
-            found.append(self.ns(ticks, flow.count))
+    def put_in(self, first: int, last: int) -> None:
+        """Frames of the flow into the port."""
+        flow = self.flow
+        put_in(self.port.handle, flow.octets, flow.start, flow.time_ns, first, last)
+
+    def take_out(self) -> None:
+        """What was sent, out of the port."""
+        take_out(self.port.handle, self.room, self.desc)
+
+    def run_bursts(self, exchange: Exchange, burst: int) -> np.ndarray:
+        """The whole flow; returns the ticks of each turn."""
+        flow = self.flow
+        took, filled = np.zeros((2, -(-flow.count // burst)), np.int64)
+        run_bursts(
+            exchange, self.port.handle, flow.octets, flow.start, flow.time_ns, burst, self.room, self.desc, took, filled
+        )
+        self.check(exchange)
+        self.fills = np.diff(filled, prepend=0)
+        return took
+
+    def turns(self, burst: int, repeats: int) -> tuple[dict[str, Any], np.ndarray]:
+        """A row, and the ns of each turn: the median of the repeats."""
+        flow = self.flow
+        took = np.array([self.run_bursts(self.venue(), burst) for _ in range(repeats)])
+        found = [self.ns(int(ticks), flow.orders) for ticks in took.sum(axis=1)]
+        own_ns = (np.median(took, axis=0) * 1e9 / self.ticks_a_s).astype(np.int64)
         middle, best = statistics.median(found), min(found)
-        return {
+        row = {
             "case": "turns",
             "venue": self.case,
+            "orders_a_datagram": flow.orders // flow.count,
             "frames_a_burst": burst,
-            "orders": flow.count,
+            "orders": flow.orders,
             "ns_an_order": round(middle, 1),
             "ns_an_order_best": round(best, 1),
+            "ns_an_order_by_turns": round(float(own_ns.sum()) / flow.orders, 1),
             "orders_a_second": round(1e9 / middle),
         }
+        row |= {f"turn_{name}": ns for name, ns in told(own_ns).items()}
+        if burst == 1 and flow.orders == flow.count:
+            row["by_fills"] = by_fills(own_ns, self.fills)
+        return row, own_ns
 
-    def open_loop(self, rate: int) -> dict[str, Any]:
-        flow, exchange, histogram = self.flow, self.venue(), new_histogram()
-        interval = round(self.ticks_a_s * 1024 / rate)
-        ns_1024 = round(1024e9 / self.ticks_a_s)
-        ticks = run_open_loop(
-            exchange, self.port.handle, flow.octets, flow.start, flow.time_ns, interval, ns_1024,
-            self.room, self.desc, histogram,
-        )  # fmt: skip
-        self.check(exchange)
-        p50, p99, p99_9 = percentiles_ns(histogram, (500_000, 990_000, 999_000))
-        return {
-            "case": "open loop",
-            "venue": self.case,
-            "offered_orders_a_second": rate,
-            "carried_orders_a_second": round(flow.count * self.ticks_a_s / ticks),
-            "ns_p50": p50,
-            "ns_p99": p99,
-            "ns_p99_9": p99_9,
-            "ns_max": max_ns(histogram),
-        }
+    def open_loop(self, rate: int, repeats: int, own_ns: np.ndarray) -> list[dict[str, Any]]:
+        """Rows of `bench.open_loop`; `own_ns`: of each order, its turn alone."""
+        port = self.port
+        tx_frames = TX_FRAMES_A_FRAME * SEGMENT_FRAMES
+        with open_port(PortConfig(kind="memory", rx_frames=SEGMENT_FRAMES, tx_frames=tx_frames)) as self.port:
+            loop = OpenLoop(self, rate, own_ns)
+            for _ in range(repeats):
+                loop.run()
+        self.port = port
+        return loop.rows()
 
 
 # --- stages -----------------------------------------------------------------------------------------------------
@@ -314,7 +321,8 @@ def run_parse(exchange, octets, start):
         if udp4.parse(octets_of, PKT_CLOCK_FILE, exchange.udp_fields) == 0:
             at, size = exchange.udp_fields[udp4.PAYLOAD_AT], exchange.udp_fields[udp4.PAYLOAD_BYTES]
             by_udp = np.int64(0)
-            good += receive.read_context(exchange.tables, octets_of, at, size, by_udp, exchange.context) == 0
+            drop, _, _, _ = receive.read_context(exchange.tables, octets_of, at, size, by_udp)
+            good += drop == 0
     ticks = read_ticks() - began
     return ticks if good == start.size - 1 else -1
 
@@ -421,12 +429,8 @@ class Stages:
 
     def __init__(self, bench: Bench) -> None:
         self.bench = bench
-        flow = bench.flow
         exchange = bench.venue()
-        run_bursts(
-            exchange, bench.port.handle, flow.octets, flow.start, flow.time_ns, RX_BURST_MAX, bench.room, bench.desc
-        )
-        bench.check(exchange)
+        bench.run_bursts(exchange, RX_BURST_MAX)
         self.records = exchange.journal.records[: int(exchange.journal.scalars[journal.COMMITTED])].copy()
         self.first = int(np.flatnonzero(self.records["session_seq"] > 0)[0])
         self.records["flags"] = 0  # one drain a burst, as `run_chain` makes it
@@ -477,13 +481,15 @@ class Stages:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--orders", type=int, default=300_000)
-    parser.add_argument("--validated", type=int, default=3_000, help="frames that the naive twin takes, too")
+    parser.add_argument("--orders", "--messages", type=int, default=300_000)
+    parser.add_argument("--validated", type=int, default=3_000, help="orders that the naive twin takes, too")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--rate", type=int, default=1_000_000, help="orders a second that the open loop offers")
     parser.add_argument("--seed", type=int, default=26)
     parser.add_argument("--json", action="store_true", help="one JSON object")
+    parser.add_argument("--cpu", type=int, help="the one core that everything runs on (the last that it may use)")
     given = parser.parse_args()
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0)) if given.cpu is None else given.cpu})
     results: list[dict[str, Any]] = []
 
     def say(row: dict[str, Any]) -> None:
@@ -492,23 +498,41 @@ def main() -> None:
             print(json.dumps(row), flush=True)
 
     with tempfile.TemporaryDirectory(prefix="pitwire-pipeline-") as folder:
-        path = Path(folder) / "flow.pcap"
-        make_capture(Recipe(given.seed, messages=given.orders, instruments=INSTRUMENTS, sessions=SESSIONS), path)
         for case in (PLAIN, WITH_ACCOUNTS):
-            bench = Bench(path, case)
-            bench.prove(given.validated)
-            for burst in BURSTS:
-                say(bench.turns(burst, given.repeats))
-            say(bench.open_loop(given.rate))
-            for row in Stages(bench).rows(given.repeats):
-                say(row)
+            for together, bursts in BURSTS.items():
+                path = Path(folder) / f"{together}.pcap"
+                write_flow_of(path, given.seed, given.orders, INSTRUMENTS, SESSIONS, together)
+                with Bench(path, case, together) as bench:
+                    measure(bench, bursts, given, say)
     whole = [row for row in results if row["case"] == "turns" and row["venue"] == WITH_ACCOUNTS]
-    headline = max(row["orders_a_second"] for row in whole)
+    headline = max(row["orders_a_second"] for row in whole if row["orders_a_datagram"] == 1)
+    name = f"whole turn {WITH_ACCOUNTS}, bursts of {RX_BURST_MAX}, 1 order a datagram"
     if given.json:
-        name = f"whole turn {WITH_ACCOUNTS}, bursts of {BURSTS[-1]}"
         print(json.dumps(report(name, headline, "orders/s", results, equal=True)))
         return
-    print(f"whole turn {WITH_ACCOUNTS}: {headline:,} orders/s")
+    print(f"{name}: {headline:,} orders/s")
+    for row in (row for row in results if "ns_p99_9" in row):
+        print(f"{row['offered_orders_a_second']:,} orders/s offered {row['venue']}: {words(row)}")
+
+
+def measure(bench: Bench, bursts: tuple[int, ...], given: argparse.Namespace, say: Say) -> None:
+    """Every row of one flow through one venue."""
+    bench.prove(given.validated * bench.flow.count // bench.flow.orders)
+    each_alone = None
+    for burst in bursts:
+        row, own_ns = bench.turns(burst, given.repeats)
+        say(row)
+        each_alone = own_ns if burst == 1 else each_alone
+    if bench.flow.orders > bench.flow.count:
+        return
+    for row in [*bench.open_loop(given.rate, given.repeats, each_alone), *Stages(bench).rows(given.repeats)]:
+        say(row)
+
+
+def words(row: dict[str, Any]) -> str:
+    """A distribution in words."""
+    names = {"p50": "ns_p50", "p99": "ns_p99", "p99.9": "ns_p99_9", "max": "ns_max"}
+    return f"{row['case']}: " + ", ".join(f"{name} {row[key] / 1000:.2f} us" for name, key in names.items())
 
 
 if __name__ == "__main__":

@@ -1,13 +1,16 @@
 """Messages a second out of the recovery server, and what that costs the core's latency.
 
-`range`: a feed store of `--messages` messages is asked for whole, request after request, over TCP on loopback; the
-server is a process of its own, as in a venue. A range is first compared with what was published, byte for byte but for
-the flag; while it is timed, every packet's number must follow from the one before. `full packets` are those of a busy
-market (21 messages), `single` those of a quiet one.
+`range`: a feed store that holds `--messages` messages, each of them there once, in shared memory (some 70 bytes a
+message), is asked for whole, request after request, over TCP on loopback; the server is a process of its own, as in a
+venue. A range is first compared with what was published, byte for byte but for the flag; while it is timed, every
+packet's number must follow from the one before. `full packets` are those of a busy market (21 messages), `single` those
+of a quiet one.
 
 `core`: a capture through the whole pipeline, a frame a turn, its feed in shared memory, in slices of which every second
-one runs while the server gives the whole feed again and again. The turns' times come from the loop's own histogram.
-Server and client have another CPU than the loop, where there is one.
+one runs while the server gives all that was published so far, again and again from the first message: the load of a
+day's range out of a store that is much smaller (`messages_in_store`; `messages_streamed_meanwhile` says how much went
+out). The turns' times come from the loop's own histogram. Server and client have another CPU than the loop, where there
+is one.
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ from appliance.config import Config, parse
 from appliance.exchange import Exchange, SharedFolder, allocate
 from appliance.histogram import Histogram, add, count, max_ns, new_histogram, percentiles_ns
 from appliance.loop import RUN_END_OF_INPUT, allocate_loop, run
+from appliance.publisher.packet import NEXT_NUMBER
 from appliance.recovery.store import FeedStore
 from appliance.replay import LOCAL_MAC, opening_phases, sized_for
 from bench.host import ROOT, report
@@ -89,7 +93,13 @@ def make_store(path: Path, messages: int, a_packet: int) -> int:
             "itemsize": row_bytes,
         }
     )
-    octets = np.memmap(path, np.uint8, "w+", shape=(FEED_HEADER.itemsize + packet_count * row_bytes,))
+    size = FEED_HEADER.itemsize + packet_count * row_bytes
+    with path.open("wb") as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            raise SystemExit(f"{size >> 20} MiB for the store: {error.strerror}. Give fewer --messages.") from None
+    octets = np.memmap(path, np.uint8, "r+", shape=(size,))
     entries = octets[FEED_HEADER.itemsize :]
     entries.reshape(packet_count, row_bytes)[:, 16 : 16 + len(packet)] = np.frombuffer(packet, np.uint8)
     rows = entries.view(fields)
@@ -242,13 +252,14 @@ def core_rows(messages: int) -> list[dict[str, Any]]:
                     client.send_signal(signal.SIGCONT)
                     client.kill()
                     os.sched_setaffinity(0, cpus)
+        in_store = int(exchange.feed.scalars[NEXT_NUMBER]) - 1
         shared.remove()
     rows = []
-    for case, histogram in (("core, nobody asks", quiet), ("core, a day is streamed", busy)):
+    for case, histogram in (("core, nobody asks", quiet), ("core, its feed is streamed again and again", busy)):
         p50, p99, p999 = percentiles_ns(histogram, (500_000, 990_000, 999_000))
         facts = {"turns": count(histogram), "turn_ns_p50": p50, "turn_ns_p99": p99, "turn_ns_p999": p999}
         rows.append({"case": case, **facts, "turn_ns_max": max_ns(histogram)})
-    rows[1]["messages_streamed_meanwhile"] = streamed
+    rows[1] |= {"messages_in_store": in_store, "messages_streamed_meanwhile": streamed}
     return rows
 
 

@@ -217,7 +217,9 @@ ACCOUNTS_STATE = record(
         ("refusal", "i8"),  # codes.REFUSAL_* of the last operator's command; 0: done
         ("commands", "u8"),  # operators' commands so far
         ("refused", "u8"),
-        ("unused", "u1", 40),
+        ("request_more", "i8"),  # what the request in hand reserves more than the order that it replaces, if any
+        ("request_leaves_lots", "i8"),  # with these leaves, and `bound_ticks`; -1: nothing was computed
+        ("unused", "u1", 24),
     ],
     size=128,
 )

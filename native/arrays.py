@@ -10,6 +10,7 @@ The arrays are fixed for life; the object keeps them alive, and must outlive eve
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from typing import Any, ClassVar, dataclass_transform
 
@@ -33,7 +34,9 @@ class ArraysType(types.Type):  # type: ignore[misc]
 
     def __init__(self, name: str, members: tuple[tuple[str, Any], ...]) -> None:
         self.members = members
-        super().__init__(name=f"{name}({', '.join(f'{field}: {kind}' for field, kind in members)})")
+        spelled = ", ".join(f"{field}: {kind}" for field, kind in members)
+        # by a hash: the name becomes part of every symbol, and spelled out it was most of what is compiled and cached
+        super().__init__(name=f"{name}_{hashlib.sha256(spelled.encode()).hexdigest()[:16]}")
 
 
 @dataclass_transform(frozen_default=True, eq_default=False)

@@ -175,6 +175,8 @@ COMMAND_BY_VENUE = 256
 """Nobody asked for this mass cancel: nobody gets its report, every owner is told of each order."""
 COMMAND_SPARES_STAYING = 512
 """A mass cancel leaves orders with NoCancelOnDisconnect."""
+COMMAND_SPARES_GTC = 1024
+"""A mass cancel leaves GTC and GTD orders."""
 
 SESSION_PEER = record(
     [
@@ -210,7 +212,8 @@ FEED_HEADER = record(
         ("channel_id", "u4"),
         ("closed", "u4"),
         ("topic_session_id", "u1", 16),
-        ("reserved", "u1", 4032),
+        ("first_sequence", "u8"),  # of the first message that the store has, or will have; 0: 1
+        ("reserved", "u1", 4024),
     ],
     size=4096,
 )

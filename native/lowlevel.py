@@ -167,6 +167,7 @@ store_u32 = setter("u32")
 store_u64 = setter("u64")
 store_u16be = setter("u16be")
 store_u32be = setter("u32be")
+store_u64be = setter("u64be")
 
 
 if INTERPRETED:
@@ -177,6 +178,10 @@ if INTERPRETED:
             if min(int(at), int(length)) < 0 or int(at) + int(length) > array.size:
                 raise IndexError(f"copy of {length} bytes outside its buffer")
         to[to_at : to_at + length] = source[source_at : source_at + length]
+
+    def copy_words(to: Any, to_at: int, source: Any, source_at: int, words: int) -> None:
+        """Copy so many times 8 bytes between uint8 arrays that do not overlap; `source[source_at]` is aligned to 8."""
+        copy_bytes(to, to_at, source, source_at, 8 * int(words))
 
     def bytes_at(address: int, length: int) -> Any:
         """The `length` bytes at `address` as a uint8 array. Nothing is copied; the caller vouches for the memory."""
@@ -247,6 +252,49 @@ else:
             return context.get_dummy_value()
 
         return types.void(to, to_at, source, source_at, length), codegen
+
+    @intrinsic
+    def copy_words(typing_context: Any, to: Any, to_at: Any, source: Any, source_at: Any, words: Any) -> Any:
+        """Copy so many times 8 bytes between uint8 arrays that do not overlap; `source[source_at]` is aligned to 8.
+
+        For what was written by words a moment ago: a word that is still on its way into the cache is handed over from
+        the store buffer to a load of that word, but a wider load, as `copy_bytes` has it, waits until all of it, and
+        everything stored before, has arrived there.
+        """
+        if not _is_bytes(to) or not _is_bytes(source):
+            return None
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            numbers = [context.cast(builder, args[i], signature.args[i], types.int64) for i in (1, 3, 4)]
+            to_at, source_at, count = numbers
+            size = builder.shl(count, ir.Constant(_I64, 3))
+            places = []
+            for array, at in ((0, to_at), (2, source_at)):
+                view = context.make_array(signature.args[array])(context, builder, value=args[array])
+                if CHECKED:
+                    zero = ir.Constant(_I64, 0)
+                    outside = builder.icmp_signed(">", builder.add(at, size), view.nitems)
+                    for number in (at, count):
+                        outside = builder.or_(outside, builder.icmp_signed("<", number, zero))
+                    with builder.if_then(outside, likely=False):
+                        context.call_conv.return_user_exc(builder, IndexError, ("copy outside its buffer",))
+                places.append(builder.bitcast(builder.gep(view.data, [at]), _I64.as_pointer()))
+
+            def copy_one(index: Any) -> None:
+                # atomic, so that the compiler joins no two of them; an ordinary load for the CPU
+                word = builder.load_atomic(builder.gep(places[1], [index]), "monotonic", 8)
+                builder.store(word, builder.gep(places[0], [index]), align=1)
+
+            fours = builder.ashr(count, ir.Constant(_I64, 2))
+            with cgutils.for_range(builder, fours) as loop:
+                first = builder.shl(loop.index, ir.Constant(_I64, 2))
+                for place in range(4):
+                    copy_one(builder.add(first, ir.Constant(_I64, place)))
+            with cgutils.for_range(builder, count, start=builder.shl(fours, ir.Constant(_I64, 2))) as loop:
+                copy_one(loop.index)
+            return context.get_dummy_value()
+
+        return types.void(to, to_at, source, source_at, words), codegen
 
     @intrinsic
     def bytes_at(typing_context: Any, address: Any, length: Any) -> Any:

@@ -122,8 +122,19 @@ static void take_back(struct memory *memory) {
 
 static int32_t memory_tx_alloc(struct port *port, pkt_t *descs, int32_t n) {
     struct memory *memory = port->state;
-    if (memory->tx.free_count < n) take_back(memory);
+    take_back(memory); /* at once: the frame that was sent last is still in the cache */
     return frames_alloc(port, &memory->tx, descs, n);
+}
+
+/* Word by word, as the caller has just written it: a wider load would have to wait until those stores, and the frame
+   before them, are in the cache. */
+static inline void copy_desc(volatile pkt_t *to, const volatile pkt_t *from) {
+    to->data = from->data;
+    to->len = from->len;
+    to->port = from->port;
+    to->flags = from->flags;
+    to->ts_ns = from->ts_ns;
+    to->cookie = from->cookie;
 }
 
 static int32_t memory_tx_burst(struct port *port, const pkt_t *descs, int32_t n) {
@@ -136,7 +147,7 @@ static int32_t memory_tx_burst(struct port *port, const pkt_t *descs, int32_t n)
         }
         if (ring_count(&memory->tx_ready) >= memory->tx_pending_max) break;
         int32_t frame = frame_claim(&memory->tx, &descs[taken], &port->stats);
-        memory->tx_descs[frame] = descs[taken];
+        copy_desc(&memory->tx_descs[frame], &descs[taken]);
         ring_push(&memory->tx_ready, (uint32_t)frame);
         port->stats.tx_frames++;
         port->stats.tx_bytes += descs[taken].len;

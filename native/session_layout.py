@@ -40,7 +40,7 @@ SESSION = record(
         ("retransmit_ns", "u8"),  # Timestamp of the newest RetransmitRequest
         ("retransmit_turn", "i8"),  # the turn in which that came
         ("cancel_reason", "u2"),  # codes.RESTATEMENT_* with which they go
-        ("cancel_type", "u1"),  # CANCEL_ON_*
+        ("cancel_type", "u1"),  # CANCEL_*
         ("handshake_kind", "u1"),  # KIND_NEGOTIATE or KIND_ESTABLISH, of the newest one
         ("was_established", "u1"),
         ("client_finished", "u1"),  # the client's flow is at its end
@@ -66,6 +66,9 @@ CANCEL_ON_NOTHING = 0
 CANCEL_ON_LOSS = 1
 CANCEL_ON_TERMINATE = 2
 CANCEL_ON_LOSS_OR_TERMINATE = 3
+CANCEL_SPARES_GTC = 4
+"""A bit beside those: orders that outlive the day (GTC, GTD) stay."""
+CANCEL_TYPE_MAX = 7
 
 SESSION_NAME = record(
     [
@@ -76,7 +79,7 @@ SESSION_NAME = record(
     ],
     size=24,
 )
-"""A UUID that was ever used."""
+"""A UUID that a row has, or had."""
 
 _HANDSHAKE = [
     ("crc32c", "u4"),
@@ -116,7 +119,7 @@ ESTABLISH = record(
         ("keepalive_ms", "u4"),
         ("next_seq", "u8"),  # NextSeqNo, where has_next_seq
         ("cancel_window_ms", "u4"),
-        ("cancel_type", "u1"),  # CANCEL_ON_*
+        ("cancel_type", "u1"),  # CANCEL_*
         ("has_next_seq", "u1"),
         ("reserved", "u1", 16),
         ("flags", "u2"),

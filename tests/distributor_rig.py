@@ -12,10 +12,12 @@ import numpy as np
 
 from appliance.config import Config, parse
 from appliance.distributor.assembly import Way, assemble, channel_names
+from appliance.distributor.seeds import begin_with_seed
 from appliance.distributor.state import STORE_TIMES, derived_places
 from appliance.distributor.stores import DerivedStore, InputStore, create_told, map_told, store_name
 from appliance.distributor.turn import Distributor, turn
 from appliance.exchange import channel_topic_id
+from appliance.feed_book.seed import Seed, read_seed, write_seed
 from native.layout import FEED_ENTRY, FEED_HEADER
 from native.ports import Port, PortConfig, open_port
 from tests.naive.feed_writer import FeedWriter
@@ -61,10 +63,21 @@ def _close(ports: list[Port]) -> None:
 class DistributorRig:
     """`publish` L3 packets, `turn`, and look at `sent`."""
 
-    def __init__(self, folder: Path, config: Config, *, quiet_bytes: int = 0, ports: Iterable[Port] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        config: Config,
+        *,
+        quiet_bytes: int = 0,
+        ports: Iterable[Port] = (),
+        seed: Seed | None = None,
+    ) -> None:
         folder.mkdir(exist_ok=True)
         self.folder, self.config = folder, config
         self.writer = FeedWriter(folder / "feed", capacity_bytes=1 << 20, epoch=config.epoch)
+        if seed is not None:
+            write_seed(folder, seed)
+            self.writer.begin_at(seed.l3_next_number)
         self.ports = list(ports) or [open_port(PortConfig(kind="memory", tx_frames=4096)) for _ in range(2)]
         weakref.finalize(self, _close, self.ports)
         self.now_ns = START_NS
@@ -79,16 +92,20 @@ class DistributorRig:
         self.told = map_told(self.folder)
         self.l3 = InputStore(self.folder / "feed")
         names = channel_names(self.config)
+        seed = read_seed(self.folder)
         self.stores = {}
         for place in derived_places(len(names)):
             channel_id = self.config.feed.channel_id + place
             topic = channel_topic_id(self.config, channel_id).bytes
             path = self.folder / store_name(names[place])
             size = STORE_TIMES * self.l3.capacity_bytes
-            self.stores[place] = DerivedStore(path, size, channel_id, self.config.epoch, topic)
+            first = seed.next_number(channel_id) if seed is not None else 1
+            self.stores[place] = DerivedStore(path, size, channel_id, self.config.epoch, topic, first)
             assert self.stores[place].grow(size)
-        first, second = (Way(port.handle, 0x020000000002, "127.0.0.1", 4000) for port in self.ports)
-        self.state = assemble(self.config, self.l3, self.stores, self.told, (first, second), self.now_ns)
+        one, other = (Way(port.handle, 0x020000000002, "127.0.0.1", 4000) for port in self.ports)
+        self.state = assemble(self.config, self.l3, self.stores, self.told, (one, other), self.now_ns)
+        if seed is not None:
+            begin_with_seed(self.state.derivation, self.config, seed)
 
     def publish(self, l3: Iterable[bytes]) -> None:
         """Put packets into the L3 store."""

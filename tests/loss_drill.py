@@ -29,8 +29,8 @@ from appliance.client.ledger import BUY, DAY, IMMEDIATE_OR_CANCEL, SELL, Kind, R
 from appliance.client.session import ClientSession
 from appliance.client.terms import Phase, Terms
 from appliance.config import Config, demo_session_uuid, parse
-from appliance.gateway.keys import Secret
 from appliance.gateway.verify import ESTABLISH, NEGOTIATE, Verifier
+from appliance.keys import Secret
 from appliance.pipeline import begin_turn, drain
 from appliance.session_intake import take_handshake
 from appliance.session_watch import watch_sessions

@@ -10,10 +10,22 @@ import numpy as np
 from native.account_layout import MILLION, RESULT_MAX
 from native.jit import inner_kernel, kernel
 
+FEE_DIRECT_MAX = (1 << 63) // MILLION - 1
+"""The fee on a value up to this is one product and one division."""
+
+
+@inner_kernel
+def either(is_sell, of_sell, of_buy):
+    """One of two numbers, without a branch: the side is as random as the flow, and a branch taken wrongly costs more
+    than to compute both."""
+    return of_buy ^ ((of_buy ^ of_sell) & -is_sell)
+
 
 @inner_kernel
 def fee_of(value, millionths):
-    """Fee on a value of 0 or more minor units, rounded down."""
+    """Fee on a value of 0 or more minor units, rounded down. A rate is a million millionths at most."""
+    if value <= FEE_DIRECT_MAX:
+        return np.int64(np.uint64(value * millionths) // np.uint64(MILLION))
     return value // MILLION * millionths + value % MILLION * millionths // MILLION
 
 
@@ -21,10 +33,23 @@ def fee_of(value, millionths):
 def reserve_of(accounts, instrument, is_sell, bound_ticks, leaves_lots):
     """Minor units that an open order holds: of the base asset (sell), of the quote asset with the highest fee (buy)."""
     clearing = accounts.clearing[np.uint64(instrument)]
-    if is_sell:
-        return leaves_lots * np.int64(clearing["lot_units"])
+    units = leaves_lots * np.int64(clearing["lot_units"])
     value = bound_ticks * leaves_lots * np.int64(clearing["tick_value"])
-    return value + fee_of(value, max(np.int64(clearing["maker_millionths"]), np.int64(clearing["taker_millionths"])))
+    value += fee_of(value, max(np.int64(clearing["maker_millionths"]), np.int64(clearing["taker_millionths"])))
+    return either(is_sell, units, value)
+
+
+@inner_kernel
+def asset_of(accounts, instrument, is_sell):
+    """Index of the asset that an order is paid with: the quote asset (buy), the base asset (sell)."""
+    clearing = accounts.clearing[np.uint64(instrument)]
+    return either(is_sell, np.int64(clearing["base"]), np.int64(clearing["quote"]))
+
+
+@inner_kernel
+def signed(amount, is_sell):
+    """The amount of a buy, minus that of a sell."""
+    return (amount ^ -is_sell) + is_sell
 
 
 @inner_kernel

@@ -43,6 +43,12 @@ NEVER_YET_NS = -(1 << 62)
 COUNT_MAX = (1 << 32) - 1
 TICKS_MAX = (1 << 63) - 1
 CACHE_LINE_BYTES = 64
+OPEN_BUY_WORD = 1
+"""Of a HOLDING; the lots of open sells are in the next word."""
+NOT_KNOWN = -1
+"""As `request_leaves_lots`: `request_more` is not of the request in hand."""
+assert HOLDING.fields is not None and HOLDING.fields["open_buy_lots"][1] == 8 * OPEN_BUY_WORD
+assert HOLDING.fields["open_sell_lots"][1] == 8 * (OPEN_BUY_WORD + 1)
 INSTRUMENT_LIMITS = (
     ("order_lots_max", "order_lots", QTY_LOTS_MAX), ("order_value_max", "order_value", ORDER_VALUE_MAX),
     ("traded_lots_max", "traded_lots", TRADED_LOTS_MAX), ("net_lots_max", "net_lots", LOTS_MAX),
@@ -91,6 +97,8 @@ class Accounts(Arrays):
     """(assets,) deposits less withdrawals, minor units."""
     minor_unit_nanos: npt.NDArray[np.int64]
     """(assets,) a minor unit in 1e-9 of the asset."""
+    minor_units_told_max: npt.NDArray[np.int64]
+    """(assets,) the most of them that 64 bits hold in 1e-9 of the asset."""
     asset_ids: npt.NDArray[np.int64]
     """(assets,) number of the asset: its place in [[assets]], from 1."""
     open_orders: npt.NDArray[np.void]
@@ -123,6 +131,7 @@ def allocate_accounts(config: Config) -> Accounts:
     is_enabled = bool(config.accounts)
     count, instruments, assets = len(config.accounts), len(config.instruments), len(config.assets)
     holdings = count * instruments
+    nanos = [10 ** (9 - asset.decimals) for asset in config.assets] or [1]
     found = Accounts(
         state=_lines(1, ACCOUNTS_STATE),
         accounts=_lines(count, ACCOUNT),
@@ -133,7 +142,8 @@ def allocate_accounts(config: Config) -> Accounts:
         clearing=_lines(instruments if is_enabled else 1, CLEARING),
         balances=_lines(count * assets, BALANCE),
         supply=np.zeros(max(1, assets), np.int64),
-        minor_unit_nanos=np.array([10 ** (9 - asset.decimals) for asset in config.assets] or [1], np.int64),
+        minor_unit_nanos=np.array(nanos, np.int64),
+        minor_units_told_max=np.array([((1 << 63) - 1) // one for one in nanos], np.int64),
         asset_ids=np.arange(1, max(1, assets) + 1, dtype=np.int64),
         open_orders=_lines(config.limits.orders if is_enabled else 1, OPEN_ORDER),
         series=_lines(SERIES_PLACES if is_enabled else 1, SERIES),

@@ -11,12 +11,22 @@ from appliance.book.queue import place_of
 from appliance.book.resting import cancel_placed
 from appliance.book.state import Book
 from appliance.book.walks import PLACES, WALK_ENDED, begin_walk, walk_step
-from appliance.book.words import MARKET, MARKET_TO_LIMIT, NO_CANCEL_ON_DISCONNECT, has_price, is_known_side, is_sell
+from appliance.book.words import (
+    GTC,
+    GTD,
+    MARKET,
+    MARKET_TO_LIMIT,
+    NO_CANCEL_ON_DISCONNECT,
+    has_price,
+    is_known_side,
+    is_sell,
+)
 from native.codes import REJECT_FROZEN, REJECT_INVALID_SIDE, RESTATEMENT_MASS_ACTION
 from native.jit import kernel
 from native.layout import (
     COMMAND_ANY_SESSION,
     COMMAND_PRICE_MISSING,
+    COMMAND_SPARES_GTC,
     COMMAND_SPARES_STAYING,
     COMMAND_STOP_PRICE_MISSING,
     EVENT_MASS_CANCELED,
@@ -86,6 +96,8 @@ def is_meant(book: Book, slot: int) -> bool:
     if flags & COMMAND_ANY_SESSION == 0 and np.int64(order["session"]) != np.int64(request["session"]):
         return False
     if flags & COMMAND_SPARES_STAYING and np.int64(order["traits"]) & NO_CANCEL_ON_DISCONNECT:
+        return False
+    if flags & COMMAND_SPARES_GTC and np.int64(order["time_in_force"]) in (GTC, GTD):
         return False
     side = np.int64(request["side"])
     if side != 0 and is_sell(side) != is_sell(np.int64(order["side"])):

@@ -24,7 +24,7 @@ from appliance.book.queue import side_index
 from appliance.book.state import AHEAD_GROUP, AHEAD_RING, Book
 from appliance.book.work import begin_work_apart, proceed_apart
 from native.codes import ERROR_BUSY, ERROR_INVALID_ARGUMENT
-from native.jit import inner_kernel, kernel
+from native.jit import inner_kernel, outer_kernel
 from native.layout import (
     KIND_CANCEL,
     KIND_MASS_CANCEL,
@@ -46,7 +46,7 @@ ORDER_BYTES = ORDER.itemsize
 LEVEL_BYTES = LEVEL.itemsize
 
 
-@kernel
+@outer_kernel
 def apply(book: Book, commands: Any, index: int, events: Any, first: int) -> int:
     """Do the request `commands[index]` and write its events to `events[first:]`.
 
@@ -90,7 +90,7 @@ def do_request(book: Book, commands: Any, index: int, hashed: int, events: Any, 
     return count
 
 
-@kernel
+@outer_kernel
 def do_any_request(book: Book, commands: Any, index: int, events: Any, first: int) -> int:
     """A request that is not plain."""
     instrument = np.int64(commands[index]["instrument"])
@@ -103,7 +103,7 @@ def do_any_request(book: Book, commands: Any, index: int, events: Any, first: in
     return begin_work_apart(book, commands, index, events, first)
 
 
-@kernel
+@outer_kernel
 def resume(book: Book, events: Any, first: int) -> int:
     """Go on with the request that is pending. Returns the events written to `events[first:]` (which may be none
     although it is pending still: look at `is_pending` again) or ERROR_INVALID_ARGUMENT when there is no room for
@@ -120,7 +120,7 @@ def resume(book: Book, events: Any, first: int) -> int:
     return proceed_apart(book, events, first, at)
 
 
-@kernel
+@outer_kernel
 def is_pending(book: Book) -> bool:
     """Whether the last request is not done yet."""
     return np.int64(book.state[0]["pending_work"]) != 0
@@ -179,7 +179,7 @@ def hash_ahead(book: Book, index: int) -> int:
     return book.look_ahead[np.uint64(2 * (index & (AHEAD_RING - 1)))]
 
 
-@kernel
+@outer_kernel
 def apply_batch(book: Book, commands: Any, first: int, last: int, events: Any, progress: Any) -> int:
     """Do `commands[first:last]` as far as there is room for their events, what is pending first.
 

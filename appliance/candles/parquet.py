@@ -112,8 +112,12 @@ class ParquetArchive:
             for interval in list(self._waiting):
                 self._flush(interval)
         for interval, writer in self._writers.items():
-            writer.close()
-            if kind is None:
-                os.replace(self._unfinished(interval), self.path(interval))
-            else:
-                self._unfinished(interval).unlink(missing_ok=True)
+            try:
+                writer.close()
+                if kind is None:
+                    os.replace(self._unfinished(interval), self.path(interval))
+                else:
+                    self._unfinished(interval).unlink(missing_ok=True)
+            except OSError as error:
+                if kind is None:
+                    raise ParquetError(f"{self.path(interval)}: cannot be written: {error}.") from None

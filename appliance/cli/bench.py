@@ -53,7 +53,8 @@ _add("codec", "Nanoseconds to decode SBE messages: kernels, C, cffi, plain Pytho
 _add("stages", "What the loop's always-on stamps cost a message.", "pitwire bench stages --json")
 _add(
     "pipeline",
-    "The whole turn over the memory port: orders a second, latency at an offered rate, nanoseconds of each stage.",
+    "The whole turn over the memory port: orders a second, latency at an offered rate beside the host's own stalls, "
+    "nanoseconds of each stage.",
     "pitwire bench pipeline --json",
 )
 _add("recovery", "Messages a second over TCP, and the loop's turns meanwhile.", "pitwire bench recovery --json")

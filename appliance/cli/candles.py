@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 INTERVAL_NAMES = ("1s", "1m", "5m", "15m", "1h", "1d", "1w", "1mo")
 _INSTRUMENTS_MIN = 256
 """Room for a feed whose configuration was not given."""
+_EMPTY_MAX = 1_000_000
 COLUMNS = ("security_id", "interval", "start", "open", "high", "low", "close", "vwap", "volume", "trades", "is_closed")
 
 
@@ -129,6 +130,9 @@ def _book_of(source: Path, config: Config, from_journal: bool, sink: Sink | None
         else:
             store = FeedStore(source)
             entries, whole_bytes = store.entries, store.indexed_bytes
+            if store.first_sequence > 1:
+                sentence = f"{store.path}: begins with message {store.first_sequence}: candles of before are missing or"
+                click.echo(f"warning: {sentence} not whole; make them from the venue's journal.", err=True)
         book = CandleBook(max(len(config.instruments), _INSTRUMENTS_MIN), sink)
         book.advance(entries, whole_bytes)
     except (StoreError, CandleError) as error:
@@ -139,12 +143,13 @@ def _book_of(source: Path, config: Config, from_journal: bool, sink: Sink | None
 def _feed_of_journal(source: Path, config: Config) -> tuple[np.ndarray, int]:
     """(entries, whole bytes) of the feed that the journal makes."""
     from appliance.exchange import Exchange
+    from appliance.history.beginning import begin_as_the_day_did
     from appliance.publisher.packet import STORE_WHOLE_BYTES
     from appliance.replay import ReplayError, replay_journal
 
     kept: list[Exchange] = []
     try:
-        replay_journal(source, config, keep=kept)
+        replay_journal(source, config, keep=kept, begin=begin_as_the_day_did)
     except ReplayError as error:
         raise click.ClickException(str(error)) from None
     return kept[0].feed.store, int(kept[0].feed.scalars[STORE_WHOLE_BYTES])
@@ -187,6 +192,8 @@ def _rows(book: CandleBook, wanted: _Wanted) -> Iterator[dict[str, Any]]:
             continue
         for interval in wanted.intervals:
             held = book.candles(security_id, interval)
+            if wanted.with_empty:
+                _refuse_endless(security_id, held, interval)
             rows = list(with_empty_ones(held, interval)) if wanted.with_empty else list(held)
             for row in rows[-wanted.last :] if wanted.last else rows:
                 yield {
@@ -202,6 +209,18 @@ def _rows(book: CandleBook, wanted: _Wanted) -> Iterator[dict[str, Any]]:
                     "trades": int(row["trades"]),
                     "is_closed": bool(row["start_ns"] != held[-1]["start_ns"]),
                 }
+
+
+def _refuse_endless(security_id: int, held: np.ndarray, interval: int) -> None:
+    """Between two trades that are years apart lie more seconds than anybody wants to see."""
+    from appliance.candles.records import DAY_NS, INTERVALS
+
+    length_ns = INTERVALS[interval].length_ns or 28 * DAY_NS
+    if held.size and (int(held[-1]["start_ns"]) - int(held[0]["start_ns"])) // length_ns > _EMPTY_MAX:
+        raise click.ClickException(
+            f"Instrument {security_id} has more than {_EMPTY_MAX:,} times {INTERVALS[interval].name} between its "
+            "first candle and its last: take a longer --interval, or leave --with-empty out."
+        )
 
 
 def _print(book: CandleBook, wanted: _Wanted, form: str, file: Any) -> None:

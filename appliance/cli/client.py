@@ -22,9 +22,10 @@ MORE_SECONDS = 0.2
 
 
 class ClientGroup(click.Group):
-    """Loads `run`, `watch`, `retransmit` and `replay` when they are called."""
+    """Loads the commands of other files when they are called."""
 
     elsewhere = {  # noqa: RUF012
+        "drop-copy": ("appliance.cli.client_copy", "Print every execution of a firm, over TCP."),
         "run": ("appliance.cli.client_run", "Keep a session, and carry out requests line by line."),
         "replay": ("appliance.cli.client_replay", "Send the orders of a capture and measure the answers."),
         "retransmit": ("appliance.cli.client_watch", "Print published messages again, over TCP."),
@@ -41,7 +42,7 @@ class ClientGroup(click.Group):
             return super().get_command(ctx, cmd_name)
         import importlib
 
-        found = getattr(importlib.import_module(self.elsewhere[cmd_name][0]), cmd_name)
+        found = getattr(importlib.import_module(self.elsewhere[cmd_name][0]), cmd_name.replace("-", "_"))
         assert isinstance(found, click.Command)
         return found
 
@@ -66,6 +67,7 @@ def command() -> None:
       pitwire client send --key-file desk.key --security-id 1 --side buy --qty 100 --price 10.005
       pitwire client run --key-file desk.key orders.csv
       pitwire client watch --security-id 1
+      pitwire client drop-copy --key-file house.key
     """
 
 

@@ -87,6 +87,7 @@ class _Path(click.ParamType[tuple[str, int | None]]):
 
 
 COD_TYPES = {"never": 0, "loss": 1, "logout": 2, "both": 3}
+GTC_STAYS = 4
 _OPTIONS = (
     config_option,
     click.option("--host", metavar="IP", help="Address of the appliance. [default: the configuration's]"),
@@ -117,7 +118,7 @@ _OPTIONS = (
 
 _NAMES = (
     *("config", "host", "port", "also_via", "tcp", "session", "uuid_text", "key_file", "key_id", "timeout", "account"),
-    *("next_seq", "as_json", "cancel_on", "cancel_after_ms"),
+    *("next_seq", "as_json", "cancel_on", "cancel_after_ms", "gtc_stay"),
 )
 """The options that make a Venue."""
 
@@ -152,7 +153,12 @@ def _venue(
     as_json: bool,
     cancel_on: str = "never",
     cancel_after_ms: int = 0,
+    gtc_stay: bool = False,
 ) -> Venue:
+    if cancel_on != "never" and key_file is None:
+        raise click.UsageError("--cancel-on needs --key-file: only a session with a key is watched.")
+    if (cancel_after_ms or gtc_stay) and cancel_on == "never":
+        raise click.UsageError("--cancel-after-ms and --gtc-stay say how --cancel-on cancels: give that, too.")
     if (tcp or key_id) and key_file is None:
         raise click.UsageError(f"{'--tcp' if tcp else '--key-id'} needs --key-file: only a session with a key logs on.")
     if tcp and also_via:
@@ -162,7 +168,7 @@ def _venue(
     if key_file is None:
         session_id, its_account = _identity(config, session, uuid_text)
         return Venue(endpoints, session_id, its_account if account is None else account, timeout, next_seq, as_json)
-    found_id, secret = _key(key_file, key_id)
+    found_id, secret = key_of(key_file, key_id)
     if account is None:
         account = next((one.account for one in config.sessions if one.key_id == found_id), 0)
     return Venue(
@@ -175,12 +181,13 @@ def _venue(
         found_id,
         secret,
         tcp,
-        cod_type=COD_TYPES[cancel_on],
+        cod_type=COD_TYPES[cancel_on] + GTC_STAYS * gtc_stay,
         cod_window_ms=cancel_after_ms,
     )
 
 
-def _key(path: Path, key_id: str | None) -> tuple[str, bytes]:
+def key_of(path: Path, key_id: str | None) -> tuple[str, bytes]:
+    """Key id and secret from a key file: that one, or the first. Raises click.ClickException."""
     try:
         keys = read_keys(path)
     except CredentialsError as error:

@@ -21,6 +21,7 @@ QTY = click.IntRange(min=0, max=(1 << 63) - 1)
 CL_ORD_ID = click.IntRange(min=1)
 GROUP = click.IntRange(1, (1 << 16) - 2)
 STP_ID = click.IntRange(1, (1 << 32) - 2)
+_DIGITS_MAX = 20
 
 _TYPES: dict[str, click.ParamType[Any]] = {
     "security_id": SECURITY_ID,
@@ -194,7 +195,8 @@ class LineReader:
 
     def _order(self, named: Any) -> int:
         text = str(named)
-        number = self._ids.get(text) or (int(text) if text.isascii() and text.isdigit() else 0)
+        is_number = text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX
+        number = self._ids.get(text) or (int(text) if is_number else 0)
         if not number:
             raise RequestError(f"There was no request with the id {text!r}.")
         while (known := self._session.requests.get(number)) is not None and known.resent_as:

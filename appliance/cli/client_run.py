@@ -30,6 +30,7 @@ _IDLE_SECONDS = 3600.0
     help="When the venue cancels our orders: when we are lost, when we log out, or both. With --key-file.",
 )
 @click.option("--cancel-after-ms", type=click.IntRange(0, 60_000), default=0, help="How long it waits before that.")
+@click.option("--gtc-stay", is_flag=True, help="With --cancel-on: not of orders that outlive the day (GTC, GTD).")
 @click.option("--window", type=click.IntRange(min=1), default=1000, show_default=True, help="Unanswered requests.")
 @click.option("--resend", is_flag=True, help="Send again, as a new request, what was lost on the way.")
 @click.argument("file", type=click.File("r", encoding="utf-8"), default="-")

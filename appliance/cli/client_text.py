@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 import click
@@ -54,12 +54,12 @@ class Price(click.ParamType[int]):
             return value
         try:
             nanos = Decimal(value) * _NANOS
-            whole = int(nanos)
-        except (InvalidOperation, OverflowError, ValueError):
+            fits = abs(nanos) < 1 << 63 and nanos == int(nanos)
+        except (ArithmeticError, ValueError):
             self.fail(f"{value!r} is not a decimal number.", param, ctx)
-        if nanos != whole or abs(whole) >= 1 << 63:
+        if not fits:
             self.fail(f"{value} is not a whole multiple of 0.000000001 within 64 bits.", param, ctx)
-        return whole
+        return int(nanos)
 
 
 class UtcTime(click.ParamType[int]):

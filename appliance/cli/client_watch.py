@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
 
+from appliance.cli.client_desk import key_of
 from appliance.cli.client_text import STATUS_NAMES, message_json, message_line
 from appliance.cli.feed_lines import line_address, lines_of
 from appliance.cli.settings import config_option
@@ -17,7 +21,7 @@ from appliance.client.book import SIDE_BUY, SIDE_SELL, BookTrade, FeedBook
 from appliance.client.drill import Dropper
 from appliance.client.feed import FeedHandler, FeedMessage
 from appliance.client.follower import FeedAddress, FeedFollower, policy_of
-from appliance.client.recovery import RecoveryClient, RetransmitError
+from appliance.client.recovery import Key, RecoveryClient, RetransmitError
 from appliance.config import Config
 from appliance.decode.item import price_text
 
@@ -176,6 +180,24 @@ def _summary_json(follower: FeedFollower) -> str:
     )
 
 
+def recovery_key_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The key to log on with at the recovery server."""
+    chosen = click.option("--key-id", help="Which key of the file. [default: its first]")
+    path = click.Path(dir_okay=False, path_type=Path)
+    file = click.option(
+        "--key-file", type=path, help="A key to log on with at the recovery server, where it wants one."
+    )
+    return file(chosen(command))
+
+
+def _recovery_key(key_file: Path | None, key_id: str | None) -> Key | None:
+    if key_file is None:
+        if key_id is not None:
+            raise click.UsageError("--key-id needs --key-file.")
+        return None
+    return Key(*key_of(key_file, key_id))
+
+
 @click.command("watch")
 @config_option
 @click.option(
@@ -202,6 +224,7 @@ def _summary_json(follower: FeedFollower) -> str:
 @click.option("--interface-ip", metavar="IP", help="Address of our interface to the feed.")
 @click.option("--host", metavar="IP", help="Address of the recovery server.")
 @click.option("--tcp-port", type=click.IntRange(1, 65535), help="Its TCP port.")
+@recovery_key_options
 @click.option("--events", "tells_events", is_flag=True, help="Gaps and recoveries among the lines of a pipe, too.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a message, and one at the end.")
 def watch(
@@ -219,6 +242,8 @@ def watch(
     interface_ip: str | None,
     host: str | None,
     tcp_port: int | None,
+    key_file: Path | None,
+    key_id: str | None,
     tells_events: bool,
     as_json: bool,
 ) -> None:
@@ -235,6 +260,7 @@ def watch(
     """
     shown = Watch(security_id, as_json, tells_events)
     address = lines_of(config, int(level), group, port, lines, interface_ip, host, tcp_port)
+    address = dataclasses.replace(address, recovery_key=_recovery_key(key_file, key_id))
     facts: dict[str, Any] = {
         "dropper": Dropper(drop_percent, seed),
         "policy": policy_of(address, from_first=not late),
@@ -284,6 +310,7 @@ def watch(
 @click.option("--interface-ip", metavar="IP", help="Address of our interface to the feed.")
 @click.option("--host", metavar="IP", help="Address of the recovery server.")
 @click.option("--tcp-port", type=click.IntRange(1, 65535), help="Its TCP port.")
+@recovery_key_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a message.")
 def retransmit(
     config: Config,
@@ -295,6 +322,8 @@ def retransmit(
     interface_ip: str | None,
     host: str | None,
     tcp_port: int | None,
+    key_file: Path | None,
+    key_id: str | None,
     as_json: bool,
 ) -> None:
     """Print published messages again, by their numbers.
@@ -315,7 +344,8 @@ def retransmit(
     render = message_json if as_json else message_line
     handler = FeedHandler(next_sequence=from_sequence)
     try:
-        with RecoveryClient(address.recovery_ip, address.recovery_port, session_id) as client:
+        key = _recovery_key(key_file, key_id)
+        with RecoveryClient(address.recovery_ip, address.recovery_port, session_id, key=key) as client:
             for packet in client.fetch(from_sequence, count):
                 for message in handler.receive(packet):
                     click.echo(render(message))

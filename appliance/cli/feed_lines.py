@@ -24,7 +24,7 @@ def line_address(
         udp_port=port or config.feed.udp_port,
         interface_ip=interface_ip or config.feed.interface_ip,
         recovery_ip=host or config.recovery.ip,
-        recovery_port=(tcp_port or config.recovery.tcp_port) if config.recovery.enabled else 0,
+        recovery_port=tcp_port or (config.recovery.tcp_port if config.recovery.enabled else 0),
     )
 
 

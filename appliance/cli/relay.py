@@ -154,7 +154,7 @@ def command(
 
     Each line is IN=OUT, both IP:PORT. Options are the faults of all lines; one line's own follow it after commas, by
     the options' names. A changed byte is sent with a right UDP checksum, so only what reads the message can notice:
-    the checksum of a real network would have dropped it.
+    a real network's checks would have dropped it.
 
     \b
     Examples:

@@ -111,6 +111,7 @@ def command(
         raise click.UsageError("--channels is the input itself.")
     from appliance.distributor.offline import OfflineError, write_channels
     from appliance.exchange import Exchange
+    from appliance.history.beginning import begin_as_the_day_did
     from appliance.journal.whole import is_log
     from appliance.replay import Pace, ReplayError, replay_capture, replay_journal
 
@@ -134,7 +135,15 @@ def command(
                     input_path, config, out, until, hash_every, multiplier, as_json, state_only, progress
                 )
             if from_journal:
-                return replay_journal(input_path, config, out=out, limit_records=limit, progress=progress, keep=kept)
+                return replay_journal(
+                    input_path,
+                    config,
+                    out=out,
+                    limit_records=limit,
+                    progress=progress,
+                    keep=kept,
+                    begin=begin_as_the_day_did,
+                )
             pace = Pace(multiplier, packets_a_second, megabits_a_second)
             return replay_capture(
                 input_path, config, out=out, limit_packets=limit, pace=pace, progress=progress, keep=kept

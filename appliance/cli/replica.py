@@ -49,7 +49,7 @@ def command(
     folder = folder or (Path(config.journal.snapshots) if config.journal.snapshots else None)
     if folder is None:
         raise click.UsageError("Give --folder, or name one in journal.snapshots.")
-    from appliance.exchange import SharedFolder
+    from appliance.exchange import SharedFolder, with_epoch_of_log
     from appliance.history.replica import Replica, ReplicaError
     from appliance.journal.process import die_with
     from appliance.journal.records import JournalError
@@ -66,7 +66,9 @@ def command(
         if parent_pid is not None:
             die_with(parent_pid)
         seconds = snapshot_seconds if snapshot_seconds is not None else config.journal.snapshot_seconds or 60.0
-        with Replica(config, SharedFolder(config.name).path, folder, snapshot_seconds=seconds, kept=keep) as replica:
+        memory = SharedFolder(config.name).path
+        config = with_epoch_of_log(config, memory)
+        with Replica(config, memory, folder, snapshot_seconds=seconds, kept=keep) as replica:
             if as_json:
                 click.echo(json.dumps({"follows": replica.sequence}))
             replica.run(ended.is_set, told=told)

@@ -57,6 +57,7 @@ class AsyncFeedFollower:
         self._sockets: list[socket.socket] = []
         self._reading = False
         self._task: asyncio.Task[None] | None = None
+        self._failure: Exception | None = None
 
     @property
     def books(self) -> Books:
@@ -91,6 +92,7 @@ class AsyncFeedFollower:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         self._close_sockets()
+        self._more.set()
 
     def _close_sockets(self) -> None:
         for receiver in self._sockets:
@@ -101,14 +103,18 @@ class AsyncFeedFollower:
         return self
 
     async def __anext__(self) -> FeedMessage:
-        """The next message of the channel. Raises StopAsyncIteration after `async with` was left."""
+        """The next message of the channel. Raises StopAsyncIteration after `async with` was left, and what a callback
+        has raised: nothing is followed any more then."""
         while not self._queue:
+            if self._failure is not None:
+                raise self._failure
             if not self._sockets:
                 raise StopAsyncIteration
             self._more.clear()
             await self._more.wait()
         message = self._queue.popleft()
-        if not self._reading and len(self._queue) <= self._queue_max // 2 and self._sockets:
+        has_room = len(self._queue) <= self._queue_max // 2
+        if not self._reading and has_room and self._sockets and self._failure is None:
             self._read(True)
         return message
 
@@ -125,7 +131,18 @@ class AsyncFeedFollower:
             else:
                 loop.remove_reader(receiver)
 
+    def _fail(self, error: Exception) -> None:
+        self._failure = error
+        self._read(False)
+        self._more.set()
+
     def _readable(self, receiver: socket.socket, number: int) -> None:
+        try:
+            self._take_burst(receiver, number)
+        except Exception as error:
+            self._fail(error)
+
+    def _take_burst(self, receiver: socket.socket, number: int) -> None:
         for _ in range(BURST_MAX):
             try:
                 datagram = receiver.recv(DATAGRAM_BYTES_MAX)
@@ -140,6 +157,12 @@ class AsyncFeedFollower:
             self._read(False)
 
     async def _recover(self) -> None:
+        try:
+            await self._mend()
+        except Exception as error:
+            self._fail(error)
+
+    async def _mend(self) -> None:
         while True:
             await asyncio.sleep(TICK_SECONDS)
             wanted = self.subscriber.wanted(time.monotonic_ns())
@@ -155,7 +178,10 @@ class AsyncFeedFollower:
         topic = handler.topic_session_id or bytes(16)
         client = None
         try:
-            client = await AsyncRecoveryClient.connect(self.address.recovery_ip, self.address.recovery_port, topic)
+            address = self.address
+            client = await AsyncRecoveryClient.connect(
+                address.recovery_ip, address.recovery_port, topic, key=address.recovery_key
+            )
             if isinstance(wanted, Range):
                 async for packet in client.fetch(wanted.from_sequence, wanted.messages):
                     self.subscriber.receive(packet, time.monotonic_ns())

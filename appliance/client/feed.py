@@ -122,6 +122,8 @@ class FeedCounters:
     packets_of_others: int = 0
     """Of another channel, or snapshots."""
     packets_of_old_epochs: int = 0
+    packets_behind: int = 0
+    """Which end before the message that is due: overtaken by others; where only such come, it is not what is due."""
     heartbeats: int = 0
     topics: int = 0
     messages: int = 0
@@ -262,6 +264,7 @@ class FeedHandler:
         counted = self.lines[line]
         counted.packets += 1
         counted.end = end
+        self.counters.packets_behind += self.next_sequence is not None and end < self.next_sequence
         counted.messages_first += messages
         counted.duplicates += duplicates
 

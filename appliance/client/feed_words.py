@@ -141,5 +141,7 @@ class SubscriberCounters:
     """Instruments whose InstrSeqNum proved that they had lost nothing."""
     contradictions: int = 0
     """Messages that did not fit the book: its instrument was taken for lost."""
+    instruments_forgotten: int = 0
+    """That no snapshot had: a damaged message had named them."""
     failures: int = 0
     buffer_full: int = 0

@@ -19,7 +19,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from appliance.client.flow import ReportFlow
-from appliance.client.parse import FIXP, Item, parse
+from appliance.client.parse import FIXP, Item, Parsed, parse
 from appliance.client.session import ClientSession
 from appliance.client.terms import (
     ESTABLISHMENT_REJECTS,
@@ -61,6 +61,9 @@ from wire.framing import sofh
 class FixpClient:
     """One session. Requests are collected in `session` and leave with `outgoing` once it is established."""
 
+    CLIENT_FLOW = FLOW_IDEMPOTENT
+    """The type of our flow, as Negotiate says it."""
+
     def __init__(self, session: ClientSession, terms: Terms | None = None, *, is_negotiated: bool = False) -> None:
         """`is_negotiated`: `session` was logged on before, and its numbers are where it stood: it goes on."""
         self.session = session
@@ -87,6 +90,8 @@ class FixpClient:
         self._probe_ns = NEVER_NS
         self._probe_interval_ns = 0
         self._asked: tuple[int, int] | None = None
+        self._is_answered = False
+        """What we asked for last was answered, at least in part."""
         self._asked_again_ns = NEVER_NS
         self._ask_not_before_ns = 0
         self._stamps: list[int] = []
@@ -103,9 +108,11 @@ class FixpClient:
     # --- what the user wants ------------------------------------------------------------------------------------
 
     def log_on(self, now_ns: int) -> None:
-        """Negotiate (once a session id) and establish; answers are awaited, messages repeated. ValueError where the
-        phase does not allow it."""
-        if self.phase is Phase.UNNEGOTIATED:
+        """Negotiate (once a session id) and establish; answers are awaited, messages repeated. A provisioned session
+        that was logged out goes on at once. ValueError where the phase does not allow it."""
+        if self.is_provisioned and self.phase is Phase.NEGOTIATED:
+            self.phase = Phase.ESTABLISHED
+        elif self.phase is Phase.UNNEGOTIATED:
             self._begin(Phase.NEGOTIATING, now_ns)
         elif self.phase is Phase.NEGOTIATED:
             self._begin(Phase.ESTABLISHING, now_ns)
@@ -211,8 +218,8 @@ class FixpClient:
         given = Credentials(self.terms.key_id, self.terms.cod_type, self.terms.cod_window_ms)
         if self.phase is Phase.NEGOTIATING:
             stamp = self._new_timestamp(now_ns)
-            text = credentials.negotiate_text(session_id, stamp, FLOW_IDEMPOTENT, given)
-            self._put("Negotiate", Timestamp=stamp, ClientFlow=FLOW_IDEMPOTENT, Credentials=self._proof(given, text))
+            text = credentials.negotiate_text(session_id, stamp, self.CLIENT_FLOW, given)
+            self._put("Negotiate", Timestamp=stamp, ClientFlow=self.CLIENT_FLOW, Credentials=self._proof(given, text))
         elif self.phase is Phase.ESTABLISHING:
             stamp, keepalive_ms, next_seq = self._new_timestamp(now_ns), self.terms.keepalive_ms, self.session.next_seq
             text = credentials.establish_text(session_id, stamp, keepalive_ms, next_seq, given)
@@ -287,13 +294,20 @@ class FixpClient:
             return
         self._asked_again_ns = NEVER_NS
         self._asked = self.flow.wanted()
+        self._is_answered = False
         if self._asked is not None:
             first, count = self._asked
             self._stamps.clear()
             stamp = self._new_timestamp(now_ns)
             self._put("RetransmitRequest", Timestamp=stamp, FromSeqNo=first, Count=count)
-            self._asked_again_ns = now_ns + self.terms.recovery_timeout_ms * MILLISECOND_NS
+            self._ask_again_later(now_ns)
             self.session.counters.retransmit_requests += 1
+
+    def _ask_again_later(self, now_ns: int) -> None:
+        """An answer may be lost, where there are datagrams. In a stream it comes, and to ask before it has is a
+        violation."""
+        if not self.terms.stream:
+            self._asked_again_ns = now_ns + self.terms.recovery_timeout_ms * MILLISECOND_NS
 
     def _schedule(self) -> None:
         due = self._repeat_ns
@@ -323,7 +337,7 @@ class FixpClient:
         counters.datagrams += 1
         try:
             number = self._stream_number if self.terms.stream else None
-            items, following = parse(octets, self.session.uuid, number)
+            items, following = self._parse(octets, number)
             if items:
                 self._check(items)
         except BlockError as error:
@@ -353,6 +367,9 @@ class FixpClient:
         happened += self._endings(now_ns)
         self._schedule()
         return happened
+
+    def _parse(self, octets: bytes, number: int | None) -> Parsed:
+        return parse(octets, self.session.uuid, number)
 
     def _check(self, items: list[Item]) -> None:
         for item in items:
@@ -385,10 +402,9 @@ class FixpClient:
         elif missing < missing_before:
             if not missing:
                 happened.append(Notice(NOTICE_RECOVERED, "All reports have come."))
-            if self._asked is not None and self.flow.next_seq >= sum(self._asked):
-                self._asked = None
-            else:
-                self._asked_again_ns = now_ns + self.terms.recovery_timeout_ms * MILLISECOND_NS
+            self._ask_again_later(now_ns)
+        if self._asked is not None and self._is_answered and self.flow.next_seq >= sum(self._asked):
+            self._asked = None  # not before: our request may be on its way still, and two at once are a violation
         if self.phase is Phase.ESTABLISHED:
             self._recover(now_ns)
         return happened
@@ -427,6 +443,8 @@ class FixpClient:
                 return [self._refusal("Establish", ESTABLISHMENT_REJECTS, values)]
             case "RetransmitReject" if self._asked is not None and answers_us:
                 return self._not_retransmitted(values, now_ns)
+            case "Retransmission" if answers_us:
+                self._is_answered = True
             case "Terminate" if phase not in (Phase.UNNEGOTIATED, Phase.NEGOTIATED, Phase.FINISHED):
                 return self._terminated(values)
             case "FinishedReceiving" if self._finished_sending:
@@ -474,9 +492,12 @@ class FixpClient:
         reason = values.Reason.decode("utf-8", "replace")
         if self.phase is Phase.TERMINATING:
             return [self._unbound(NOTICE_LOGGED_OUT, "Logged out.")]
+        text = f"The server ended it: {sentence}. {reason}".strip()
+        if self.is_provisioned:  # it has forgotten our address, no more, and learns it from what we send next
+            self._asked, self._asked_again_ns = None, NEVER_NS
+            return [Notice(NOTICE_LOST, text, values.Code)]
         self._put("Terminate", Code=TERMINATE_FINISHED)
-        notice = self._unbound(NOTICE_LOST, f"The server ended it: {sentence}. {reason}".strip())
-        return [notice._replace(code=values.Code)]
+        return [self._unbound(NOTICE_LOST, text)._replace(code=values.Code)]
 
     def _not_retransmitted(self, values: Any, now_ns: int) -> Happened:
         assert self._asked is not None

@@ -18,7 +18,7 @@ from appliance.client.book import BookTrade, FeedBook
 from appliance.client.drill import Dropper
 from appliance.client.feed import FeedHandler, FeedMessage
 from appliance.client.feed_words import Books, FeedState, Range, Snapshot, SubscriberPolicy
-from appliance.client.recovery import RecoveryClient, RetransmitError, RetransmitRejected
+from appliance.client.recovery import Key, RecoveryClient, RetransmitError, RetransmitRejected
 from appliance.client.subscriber import FeedSubscriber
 
 DATAGRAM_BYTES_MAX: Final = 2048
@@ -51,6 +51,8 @@ class FeedAddress:
     channel_id: int | None = None
     """None: that of the first packet. To be given where several channels come to one port."""
     snapshot_channel_id: int | None = None
+    recovery_key: Key | None = None
+    """To log on with at the recovery server, where it wants that."""
 
     @property
     def lines(self) -> tuple[LineAddress, ...]:
@@ -205,7 +207,8 @@ class FeedFollower:
         try:
             address = self.address
             topic = self.handler.topic_session_id or bytes(16)
-            with RecoveryClient(address.recovery_ip, address.recovery_port, topic) as client:
+            key = address.recovery_key
+            with RecoveryClient(address.recovery_ip, address.recovery_port, topic, key=key) as client:
                 if isinstance(wanted, Range):
                     for packet in client.fetch(wanted.from_sequence, wanted.messages):
                         self.subscriber.receive(packet, time.monotonic_ns())

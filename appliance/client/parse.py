@@ -33,9 +33,10 @@ class Parsed(NamedTuple):
     next_number: int | None
 
 
-def parse(octets: bytes, session_id: bytes, next_number: int | None = None) -> Parsed:
+def parse(octets: bytes, session_id: bytes, next_number: int | None = None, *, is_copy: bool = False) -> Parsed:
     """The messages in `octets`. `next_number`: that of the first application message where nothing before it says one
-    (a stream); None where something must (a datagram). Raises BlockError.
+    (a stream); None where something must (a datagram). `is_copy`: they are of a flow that Topic names, to which
+    messages of other flows were copied, with the numbers that they have there. Raises BlockError.
     """
     items: list[Item] = []
     at, number, end = 0, next_number, len(octets)
@@ -59,12 +60,13 @@ def parse(octets: bytes, session_id: bytes, next_number: int | None = None) -> P
         if family is ORDER_ENTRY or name in NUMBERED_FIXP:
             if number is None:
                 raise BlockError(f"{name} stands where nothing has said its number.")
-            _check_number(name, values, number)
+            if not is_copy:
+                _check_number(name, values, number)
             items.append(Item(number, name, values))
             number += 1
         else:
             owner = getattr(values, "SessionId", session_id)
-            if owner != session_id:
+            if owner != session_id and not (is_copy and name == "Topic"):
                 return Parsed(None, next_number)
             if values is not None and name in _SETS_THE_NUMBER:
                 number = values.NextSeqNo

@@ -1,4 +1,4 @@
-"""The client's end of the TCP recovery channel (PROTOCOLS 3.5), sans I/O: ranges and snapshots; and two shells."""
+"""The client's end of the TCP recovery channel (PROTOCOLS 3.5), sans I/O: log-on, ranges, snapshots; and two shells."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import asyncio
 import re
 import socket
 import time
+import uuid
 from collections.abc import AsyncIterator, Iterator
-from typing import Final
+from typing import Any, Final, NamedTuple
 
+from wire import credentials
 from wire.blocks import BlockError, Message, schema
 from wire.framing import packets, sofh
 
@@ -17,11 +19,12 @@ MARKET_DATA: Final = schema("market_data")
 MESSAGES_A_REQUEST_MAX: Final = 65_536
 PACKET_BYTES_MAX: Final = 2048
 _READ_BYTES: Final = 64 * 1024
+_FLOW_UNSEQUENCED: Final = 2
 _RETRY: Final = re.compile(r"\bretry_ns=(\d{1,18})\b")
 _REJECT_SENTENCES: Final = {
     0: "the range was not published, or not yet",
     1: "the SessionId is not that of the feed",
-    2: "the request asks for too many messages",
+    2: "that is more than it gives",
 }
 
 
@@ -39,6 +42,78 @@ class RetransmitRejected(RetransmitError):
         found = _RETRY.search(reason)
         self.retry_ns = int(found.group(1)) if found else 0
         """How long the server asks us to wait before we ask again; 0: it does not say."""
+
+
+class Key(NamedTuple):
+    """What a client logs on with, where the server wants it (`recovery.keys_file`)."""
+
+    key_id: str
+    secret: bytes
+
+    def __repr__(self) -> str:  # a secret has no place in a log
+        return f"Key({self.key_id})"
+
+
+class LogOn:
+    """Negotiate and Establish. Send `request`, give `receive` what comes back, send what it returns, until `done`."""
+
+    def __init__(self, key: Key, session_id: bytes, timestamp_ns: int, keepalive_ms: int = 60_000) -> None:
+        """`session_id`: 16 bytes, anew for each connection. Raises CredentialsError for a key id that cannot be."""
+        self.done = False
+        self._key = key
+        self._session_id = session_id
+        self._given = credentials.Credentials(key.key_id)
+        self._timestamp_ns = timestamp_ns
+        self._keepalive_ms = keepalive_ms
+        self._negotiated = False
+        self._frames = sofh.FrameReader(PACKET_BYTES_MAX)
+        text = credentials.negotiate_text(session_id, timestamp_ns, _FLOW_UNSEQUENCED, self._given)
+        self.request: Final = self._signed("Negotiate", text, ClientFlow=_FLOW_UNSEQUENCED)
+
+    def _signed(self, name: str, text: bytes, **values: object) -> bytes:
+        octets = credentials.pack(self._given._replace(mac=credentials.mac(self._key.secret, text)))
+        facts = {"SessionId": self._session_id, "Timestamp": self._timestamp_ns, "Credentials": octets}
+        return sofh.framed(sofh.ENCODING_SBE_LITTLE_ENDIAN, FIXP.encode(name, **facts, **values))
+
+    def receive(self, octets: bytes) -> bytes:
+        """What has to be sent now, or nothing. Raises RetransmitError where the server says no."""
+        if not octets:
+            raise RetransmitError("The server closed the connection at the log-on.")
+        reply = b""
+        try:
+            for encoding, message in self._frames.feed(octets):
+                if encoding == sofh.ENCODING_SBE_LITTLE_ENDIAN:
+                    reply += self._take(FIXP.decode(message))
+        except (sofh.FrameError, BlockError, credentials.CredentialsError) as error:
+            raise RetransmitError(f"The server's answer to the log-on cannot be read: {error}") from None
+        return reply
+
+    def _take(self, decoded: Message) -> bytes:
+        name = decoded.block.name
+        if name == "NegotiationResponse" and not self._negotiated:
+            self._judge_proof(decoded.values)
+            self._negotiated = True
+            self._timestamp_ns += 1  # each message of a key is later than the one before
+            text = credentials.establish_text(
+                self._session_id, self._timestamp_ns, self._keepalive_ms, None, self._given
+            )
+            return self._signed("Establish", text, KeepaliveInterval=self._keepalive_ms, NextSeqNo=None)
+        if name == "EstablishmentAck" and self._negotiated:
+            self.done = True
+        elif name in ("NegotiationReject", "EstablishmentReject"):
+            raise RetransmitError(f"The server refused the log-on with key {self._key.key_id}.")
+        else:
+            _refusal(decoded)
+        return b""
+
+    def _judge_proof(self, values: Any) -> None:
+        """The server has to know the secret too. One that wants no keys shows nothing."""
+        if not values.Credentials:
+            return
+        key_id = self._key.key_id
+        text = credentials.response_text(self._session_id, self._timestamp_ns, values.ServerFlow, key_id)
+        if not credentials.is_right(self._key.secret, text, credentials.unpack(values.Credentials).mac):
+            raise RetransmitError(f"The server does not know the secret of key {self._key.key_id}.")
 
 
 class RangeReceiver:
@@ -164,10 +239,22 @@ def _requests(from_sequence: int, count: int) -> Iterator[tuple[int, int]]:
 class RecoveryClient:
     """A blocking connection to the retransmit server. Use as a context manager. OSError where the network fails."""
 
-    def __init__(self, ip: str, tcp_port: int, session_id: bytes, timeout_seconds: float = 5.0) -> None:
+    def __init__(
+        self, ip: str, tcp_port: int, session_id: bytes, timeout_seconds: float = 5.0, key: Key | None = None
+    ) -> None:
+        """`key`: to log on with. Raises RetransmitError where that is refused."""
         self._session_id = session_id
         self._socket = socket.create_connection((ip, tcp_port), timeout_seconds)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if key is not None:
+                log_on = LogOn(key, uuid.uuid4().bytes, time.time_ns())
+                self._socket.sendall(log_on.request)
+                while not log_on.done:
+                    self._socket.sendall(log_on.receive(self._socket.recv(_READ_BYTES)))
+        except BaseException:
+            self._socket.close()
+            raise
 
     def __enter__(self) -> RecoveryClient:
         return self
@@ -208,10 +295,20 @@ class AsyncRecoveryClient:
 
     @classmethod
     async def connect(
-        cls, ip: str, tcp_port: int, session_id: bytes, timeout_seconds: float = 5.0
+        cls, ip: str, tcp_port: int, session_id: bytes, timeout_seconds: float = 5.0, key: Key | None = None
     ) -> AsyncRecoveryClient:
-        """Connect. Raises OSError (TimeoutError is one)."""
+        """Connect, and log on where there is a key. Raises OSError (TimeoutError is one), RetransmitError."""
         reader, writer = await asyncio.wait_for(asyncio.open_connection(ip, tcp_port), timeout_seconds)
+        try:
+            if key is not None:
+                log_on = LogOn(key, uuid.uuid4().bytes, time.time_ns())
+                writer.write(log_on.request)
+                while not log_on.done:
+                    octets = await asyncio.wait_for(reader.read(_READ_BYTES), timeout_seconds)
+                    writer.write(log_on.receive(octets))
+        except BaseException:
+            writer.transport.abort()
+            raise
         return cls(reader, writer, session_id, timeout_seconds)
 
     async def close(self) -> None:

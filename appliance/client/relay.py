@@ -42,7 +42,7 @@ class LinePolicy:
                 raise ValueError(f"{each.name} is {value}: give 0 to 100.")
             if each.name.endswith("_ns") and value < 0:
                 raise ValueError(f"{each.name} is {value}: give 0 or more.")
-        if self.burst_length < 1:
+        if not self.burst_length >= 1:  # nor a NaN
             raise ValueError(f"burst_length is {self.burst_length}: give 1 or more.")
 
 

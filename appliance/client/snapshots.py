@@ -17,6 +17,11 @@ from wire.framing import packets
 
 MARKET_DATA: Final = schema("market_data")
 ENTRIES_MAX: Final = 1 << 20
+OPEN_BYTES_MAX: Final = 256 << 20
+"""Held of snapshots that are not whole, all together."""
+OPEN_BYTES: Final = 512
+"""What one of them takes without its packets, about."""
+OLDER_STARTS_MAX: Final = 3
 _WRAP: Final = 1 << 16
 _ENTRIES: Final = {MARKET_DATA[name].template_id: MARKET_DATA[name] for name in ("OrderSnapshot", "PriceLevelSnapshot")}
 _START: Final = MARKET_DATA["SnapshotStart"].template_id
@@ -95,19 +100,27 @@ class _Assembly:
     entries: int = 0
     last: int = 0
     """The highest number that has come."""
+    octets: int = OPEN_BYTES
+    """What it takes, about."""
+    older_starts: int = 0
+    """Snapshots with lower numbers that have begun since it got something."""
 
 
 @dataclass
 class SnapshotAssembler:
     """Takes snapshot packets, gives whole snapshots: one for each line that brings it whole.
 
-    Of each instrument it keeps the newest that is not whole yet.
+    Of each instrument it keeps the newest that is not whole yet; but one whose number is from nowhere (a damaged
+    packet) gives way when others, of lower numbers, begin and begin again. Where there is no room, what is held longest
+    gives way.
     """
 
     entries_max: int = ENTRIES_MAX
+    open_bytes_max: int = OPEN_BYTES_MAX
     packets_bad: int = 0
     last_fault: str = ""
     _open: dict[int, _Assembly] = field(default_factory=dict)
+    _open_bytes: int = 0
 
     def receive(self, packet: bytes) -> list[InstrumentSnapshot | CycleEnd]:
         """What `packet` completes. Damaged packets are counted and change nothing else."""
@@ -124,6 +137,17 @@ class SnapshotAssembler:
     def forget(self) -> None:
         """Nothing of what came so far counts: the publisher numbers anew."""
         self._open.clear()
+        self._open_bytes = 0
+
+    def _drop(self, security_id: int) -> None:
+        self._open_bytes -= self._open.pop(security_id).octets
+
+    def _begin(self, security_id: int, as_of: int) -> _Assembly:
+        if security_id in self._open:
+            self._drop(security_id)
+        assembly = self._open[security_id] = _Assembly(as_of)
+        self._open_bytes += assembly.octets
+        return assembly
 
     def _take(self, packet: bytes, header: packets.PacketHeader) -> list[InstrumentSnapshot | CycleEnd]:
         at, end = packets.HEADER_BYTES, len(packet)
@@ -166,10 +190,14 @@ class SnapshotAssembler:
     ) -> list[InstrumentSnapshot | CycleEnd]:
         security_id, as_of = header.epoch, header.sequence  # a snapshot has the instrument in the epoch's place
         assembly = self._open.get(security_id)
-        if assembly is None or as_of != assembly.as_of_sequence:
-            if assembly and as_of < assembly.as_of_sequence:
+        if assembly is not None and as_of < assembly.as_of_sequence:
+            assembly.older_starts += start is not None
+            if assembly.older_starts < OLDER_STARTS_MAX:
                 return []
-            assembly = self._open[security_id] = _Assembly(as_of)
+            assembly = None
+        if assembly is None or as_of != assembly.as_of_sequence:
+            assembly = self._begin(security_id, as_of)
+        assembly.older_starts = 0
         if start is not None:
             if start.EntryCount > self.entries_max or start.InstrumentId != security_id:
                 raise BlockError(
@@ -182,6 +210,12 @@ class SnapshotAssembler:
                 assembly.parts[number] = run
                 assembly.entries += run.entries
                 assembly.last = max(assembly.last, number + run.entries - 1)
+                assembly.octets += len(run.packet)
+                self._open_bytes += len(run.packet)
+        while self._open_bytes > self.open_bytes_max:
+            self._drop(next(iter(self._open)))
+        if security_id not in self._open:
+            raise BlockError(f"There is no room for the snapshot of instrument {security_id}.")
         return self._whole(security_id, assembly)
 
     @staticmethod
@@ -195,7 +229,7 @@ class SnapshotAssembler:
         start = assembly.start
         if start is None or assembly.entries < start.EntryCount:
             return []
-        del self._open[security_id]
+        self._drop(security_id)
         parts, number = [], 1
         while number in assembly.parts:
             parts.append(assembly.parts[number])

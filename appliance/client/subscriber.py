@@ -45,6 +45,8 @@ class _Recovering:
     buffered: list[FeedMessage] = field(default_factory=list)
     loaded_sequence: int | None = None
     """What the snapshot that was loaded reflects: the channel has not come so far yet."""
+    cycles_without: int = 0
+    """Whole cycles of snapshots that did not have it."""
     broken: bool = False
     """A message did not fit the book: InstrSeqNum proves nothing until a snapshot."""
 
@@ -93,7 +95,11 @@ class FeedSubscriber:
         self._hole_since_ns = 0
         self._retry_ns = 0
         self._range_failures = 0
-        self._of_old_epochs = 0
+        self._of_the_past = 0
+        self._in_cycle: set[int] = set()
+        """Instruments whose snapshots have come since the last cycle of them ended."""
+        self._asks_all = False
+        """The snapshot of one instrument could not be had."""
         self._heard: set[int] = set()
         """Instruments that a message or a snapshot was of."""
 
@@ -182,14 +188,15 @@ class FeedSubscriber:
     def tick(self, now_ns: int) -> None:
         """Tell the time, now and then: a hole that is too old is given up where no range can come."""
         self._now_ns = max(now_ns, self._now_ns)
-        of_old_epochs = self.handler.counters.packets_of_old_epochs
+        counters = self.handler.counters
+        of_the_past = counters.packets_of_old_epochs + counters.packets_behind
         if self.state is FeedState.SILENT:
-            if self._heard_ns is not None and of_old_epochs > self._of_old_epochs:
+            if self._heard_ns is not None and of_the_past > self._of_the_past:
                 self._rejoin()
         elif self._has_snapshots():
             while self.state is FeedState.RECOVERING_RANGE and not self._can_ask_range():
                 self._skip_hole()
-        self._of_old_epochs = of_old_epochs
+        self._of_the_past = of_the_past
 
     # --- what has to be asked -----------------------------------------------------------------------------------
 
@@ -207,7 +214,8 @@ class FeedSubscriber:
             if not waiting and self._knows_instruments:
                 return None
             needed = max((self._recovering[one].needed_sequence for one in waiting), default=self._lost_sequence)
-            return Snapshot(waiting[0] if self._knows_instruments and len(waiting) == 1 else 0, needed)
+            is_one = self._knows_instruments and len(waiting) == 1 and not self._asks_all
+            return Snapshot(waiting[0] if is_one else 0, needed)
         return None
 
     def answered(self, wanted: Range | Snapshot, now_ns: int, fault: str = "", retry_ns: int = 0) -> None:
@@ -215,6 +223,7 @@ class FeedSubscriber:
         self._now_ns = max(now_ns, self._now_ns)
         self.last_fault = fault
         is_range = isinstance(wanted, Range)
+        self._asks_all = bool(fault) and isinstance(wanted, Snapshot) and wanted.security_id != 0
         if fault:
             self.counters.failures += 1
             self._range_failures += is_range
@@ -254,7 +263,8 @@ class FeedSubscriber:
         if handler.is_old(header):
             handler.counters.packets += 1
             handler.nothing_new(header, line)
-            self._heard_ns = self._now_ns
+            if header.sequence + header.message_count == handler.next_sequence:
+                self._heard_ns = self._now_ns
             return 0
         if not self._by_packets:
             books.follow(handler.channel_id, handler.next_sequence)
@@ -286,8 +296,10 @@ class FeedSubscriber:
     # --- inside -------------------------------------------------------------------------------------------------
 
     def _ignored(self) -> int:
+        """Packets that do not say how far the publisher is."""
         counters = self.handler.counters
-        return counters.packets_of_others + counters.packets_of_old_epochs + counters.packets_bad
+        of_the_past = counters.packets_of_old_epochs + counters.packets_behind
+        return counters.packets_of_others + of_the_past + counters.packets_bad + counters.topics
 
     def _has_snapshots(self) -> bool:
         return self.policy.has_snapshots or self.policy.has_snapshot_loop
@@ -312,13 +324,16 @@ class FeedSubscriber:
         self._knows_instruments = True
         self._is_joining = False
         self._cycle = None
+        self._in_cycle.clear()
+        self._asks_all = False
         self._buffered = 0
         self._hole_at = None
         self._range_failures = 0
 
     def _rejoin(self) -> None:
-        """Silence, and others are heard: the epoch that was followed was not one. Begin again with what comes."""
-        self.handler.epoch = None
+        """Silence, and others are heard: the epoch that was followed, or the number that was due, was none. Begin again
+        with what comes."""
+        self._epoch = None
         self.handler.start_over(-1)
         self.handler.epoch = None
         self.handler.next_sequence = 1 if self.policy.from_first else None
@@ -339,6 +354,7 @@ class FeedSubscriber:
         after = self.handler.after_hole()
         messages = self.handler.skip_to(after)
         self._give_up(after - 1)
+        self._catch_up(after - 1)
         self._take(messages)
         self._note_hole()
 
@@ -428,6 +444,7 @@ class FeedSubscriber:
         if snapshot.epoch != self._epoch:
             return 0
         security_id = snapshot.security_id
+        self._in_cycle.add(security_id)
         lost = self._recovering.get(security_id)
         if lost is None and not self._knows_instruments and security_id not in self._heard:
             lost = self._recovering[security_id] = _Recovering(self._lost_sequence)
@@ -467,7 +484,22 @@ class FeedSubscriber:
     def _end_cycle(self, cycle: CycleEnd) -> None:
         if cycle.epoch == self._epoch:
             self._cycle = cycle
+            if cycle.instruments == len(self._in_cycle):
+                self._forget_who_is_not_there()
             self._learn_instruments()
+        self._in_cycle.clear()
+
+    def _forget_who_is_not_there(self) -> None:
+        """A cycle had every instrument. What is recovering and in none of two such cycles is no instrument."""
+        for security_id, lost in list(self._recovering.items()):
+            lost.cycles_without += 1
+            if security_id in self._in_cycle:
+                lost.cycles_without = 0
+            elif lost.cycles_without == 2:
+                self._buffered -= len(lost.buffered)
+                del self._recovering[security_id]
+                self._heard.discard(security_id)
+                self.counters.instruments_forgotten += 1
 
     def _learn_instruments(self) -> None:
         """All instruments are known once a whole cycle of snapshots was."""

@@ -10,6 +10,7 @@ from appliance.client.ledger import Report
 
 FLOW_RECOVERABLE: Final = 0
 FLOW_IDEMPOTENT: Final = 1
+FLOW_NONE: Final = 3
 NEVER_NS: Final = 1 << 62
 MILLISECOND_NS: Final = 1_000_000
 FRAME_BYTES_MAX: Final = 64 * 1024

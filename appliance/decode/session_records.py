@@ -66,7 +66,9 @@ def _establish(octets: bytes) -> dict[str, Any]:
         fields["next_seq"] = int(record["next_seq"])
     cancel_type = int(record["cancel_type"])
     if cancel_type:
-        fields["cancel_on"] = _CANCEL.get(cancel_type, cancel_type)
+        gtc_stay = cancel_type & session_layout.CANCEL_SPARES_GTC
+        fields["cancel_on"] = _CANCEL.get(cancel_type - gtc_stay, cancel_type)
+        fields |= {"gtc_stay": 1} if gtc_stay else {}
         fields["cancel_window_ms"] = int(record["cancel_window_ms"])
     return fields
 

@@ -16,12 +16,14 @@ from appliance.distributor.tiers import publish_tier
 from appliance.feed_book.apply import UNKNOWN, apply_block, look_ahead, scan
 from appliance.feed_book.orders import settle
 from appliance.feed_book.read import best_level, level_price
+from appliance.feed_book.seed import STATUS_BYTES_MAX
 from appliance.feed_book.state import FeedBooks, find_instrument
 from native.arrays import Arrays
 from native.codes import ERROR_FEED_FRAME, ERROR_FEED_GAP
 from native.jit import kernel
 from native.layout import FEED_ENTRY
-from native.lowlevel import getter
+from native.lowlevel import copy_bytes, getter
+from wire.framing.packet_writer import BEFORE_BLOCK_BYTES
 from wire.gen import market_data as md
 
 ENTRY_BYTES = FEED_ENTRY.itemsize
@@ -62,10 +64,11 @@ class Derivation(Arrays):
     """int64[instruments]: those whose levels the open transaction has touched, in order of first touch"""
     deferred: np.ndarray
     """int64[n]: places of blocks in the L3 store, of what is told behind levels and tops"""
-    status_at: np.ndarray
-    """int64[instruments]: place of the block of the last TradingStatusUpdate in the L3 store, FREE: none yet"""
-    auction_at: np.ndarray
-    """int64[instruments]: likewise of the AuctionUpdate that holds now"""
+    status_bytes: np.ndarray
+    """int64[2 * instruments]: length of the frame of each one's last TradingStatusUpdate, and of the AuctionUpdate that
+    holds now; 0: there is none"""
+    status_frames: np.ndarray
+    """uint8[2 * instruments * STATUS_BYTES_MAX]: those frames"""
     tiers: np.ndarray
     """TIER[n]"""
     tier_levels: np.ndarray
@@ -147,11 +150,10 @@ def derive_message(derivation, l3, block, template_id, sending_time_ns):
     scalars[IN_TRANSACTION] = 1
     instrument = find_instrument(derivation.books, md.get_instrumentHeader_InstrumentId(l3, block))
     if template_id == md.TradingStatusUpdate_TEMPLATE_ID or template_id == md.AuctionUpdate_TEMPLATE_ID:
-        if template_id == md.AuctionUpdate_TEMPLATE_ID:
-            derivation.auction_at[instrument] = block
-        else:
-            derivation.status_at[instrument] = block
-            derivation.auction_at[instrument] = FREE
+        is_auction = np.int64(template_id == md.AuctionUpdate_TEMPLATE_ID)
+        code = _keep_status(derivation, instrument, l3, block, is_auction)
+        if code < 0:
+            return np.int64(code)
         if scalars[DEFERRED_COUNT] == derivation.deferred.size:
             code = publish_changes(derivation, l3, block, sending_time_ns)
             if code < 0:
@@ -169,6 +171,21 @@ def derive_message(derivation, l3, block, template_id, sending_time_ns):
         for place in range(derivation.channels.size):
             end_transaction(derivation, place)
         scalars[IN_TRANSACTION] = 0
+    return np.int64(0)
+
+
+@kernel
+def _keep_status(derivation, instrument, l3, block, is_auction):
+    """Keep the message for the snapshot loop; a status ends what was told of an auction before. Returns 0 or a code."""
+    start = block - BEFORE_BLOCK_BYTES
+    frame_bytes = np.int64(md.get_frameHeader_FrameLength(l3, start))
+    if frame_bytes > STATUS_BYTES_MAX:
+        return np.int64(ERROR_FEED_FRAME)
+    kept = 2 * instrument + is_auction
+    derivation.status_bytes[kept] = frame_bytes
+    copy_bytes(derivation.status_frames, kept * STATUS_BYTES_MAX, l3, start, frame_bytes)
+    if is_auction == 0:
+        derivation.status_bytes[kept + 1] = 0
     return np.int64(0)
 
 

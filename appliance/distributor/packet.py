@@ -14,12 +14,12 @@ from native.jit import kernel
 from native.layout import FEED_ENTRY
 from native.limits import DATAGRAM_PAYLOAD_BYTES_MAX
 from native.lowlevel import bytes_at, copy_bytes, setter, store_release64
+from wire.framing.packet_writer import BEFORE_BLOCK_BYTES, begin_frame, frame_bytes_of, put_packet_header
 from wire.gen import market_data as md
 
 PACKET_BYTES = 1536
 """Room of one open packet in `packets`."""
 ENTRY_BYTES = FEED_ENTRY.itemsize
-BEFORE_BLOCK_BYTES = md.frameHeader_SIZE + md.messageHeader_SIZE
 
 _put_first_sequence = setter("u64", FEED_ENTRY.fields["first_sequence"][1])  # type: ignore[index]
 _put_message_count = setter("u32", FEED_ENTRY.fields["message_count"][1])  # type: ignore[index]
@@ -67,19 +67,11 @@ def stamp_message(derivation, place, instrument, block):
 def begin_message(derivation, place, instrument, side, template_id, block_bytes, time_ns, date, sending_time_ns):
     """Begin a message of `instrument` (its index in the books). Returns where its block starts in
     `derivation.packets`, zeroed but for the instrument header; or a code."""
-    frame_bytes = (BEFORE_BLOCK_BYTES + block_bytes + 7) & ~7
-    at = take_room(derivation, place, instrument, frame_bytes, sending_time_ns)
+    at = take_room(derivation, place, instrument, frame_bytes_of(block_bytes), sending_time_ns)
     if at < 0:
         return np.int64(at)
     octets = derivation.packets
-    octets[at : at + frame_bytes] = 0
-    md.put_frameHeader_FrameLength(octets, at, frame_bytes)
-    header = at + md.frameHeader_SIZE
-    md.put_messageHeader_blockLength(octets, header, block_bytes)
-    md.put_messageHeader_templateId(octets, header, template_id)
-    md.put_messageHeader_schemaId(octets, header, md.SCHEMA_ID)
-    md.put_messageHeader_version(octets, header, md.SCHEMA_VERSION)
-    block = at + BEFORE_BLOCK_BYTES
+    block = begin_frame(octets, at, template_id, block_bytes)
     security_id = np.int64(derivation.books.instruments[instrument]["security_id"])
     md.put_instrumentHeader_InstrSide(octets, block, side)
     md.put_instrumentHeader_InstrumentId(octets, block, security_id)
@@ -123,12 +115,16 @@ def close_packet(derivation, place, sending_time_ns):
         return np.int64(0)
     octets = derivation.packets
     at = place * PACKET_BYTES
-    md.put_packetHeader_SendingTime(octets, at, sending_time_ns)
-    md.put_packetHeader_SeqNum(octets, at, channel["packet_first"])
-    md.put_packetHeader_ChannelId(octets, at, channel["channel_id"])
-    md.put_packetHeader_PktFlags(octets, at, md.packetHeader_PktFlags_Incremental)
-    md.put_packetHeader_MsgCount(octets, at, channel["packet_count"])
-    md.put_packetHeader_Epoch(octets, at, channel["epoch"])
+    put_packet_header(
+        octets,
+        at,
+        sending_time_ns,
+        channel["packet_first"],
+        channel["channel_id"],
+        np.int64(md.packetHeader_PktFlags_Incremental),
+        channel["packet_count"],
+        channel["epoch"],
+    )
     store = bytes_at(channel["store_address"], channel["room_bytes"])
     entry = channel["whole_bytes"]
     start = entry + ENTRY_BYTES

@@ -13,11 +13,13 @@ from typing import Final
 from appliance.config import Config, ConfigError, load
 from appliance.distributor.assembly import LOCAL_MAC, Way, assemble, channel_names
 from appliance.distributor.derive import FAULT_NUMBER, ROOM_IS_WANTED
+from appliance.distributor.seeds import begin_with_seed
 from appliance.distributor.state import STORE_TIMES, derived_places
 from appliance.distributor.stores import DerivedStore, InputStore, StoreError, map_told, store_name
 from appliance.distributor.turn import turn as take_turn
 from appliance.distributor_counters import STARTS, STORE_WAITS
 from appliance.exchange import channel_topic_id
+from appliance.feed_book.seed import Seed, SeedError, read_seed
 from appliance.journal.process import die_with
 from appliance.journal.records import JournalError
 from native.codes import sentence_of_error
@@ -44,18 +46,28 @@ class DistributorProcess:
             self.config: Config = load(folder / "config.json")
             self.told = map_told(folder)
             self.l3 = InputStore(folder / "feed")
-            self.stores = self._open_stores(folder)
+            seed = read_seed(folder)
+            self.stores = self._open_stores(folder, seed)
             self._ports = self._open_ports()
-        except (ConfigError, StoreError) as error:
+        except (ConfigError, StoreError, SeedError) as error:
             raise DistributorError(str(error)) from None
         except PortError as error:
             raise DistributorError(error.sentence) from None
         self.state = assemble(self.config, self.l3, self.stores, self.told, self._ways(), time.monotonic_ns())
+        if seed is not None:
+            self._begin_with(seed)
         self._grow()
         self.told[STARTS] += 1
         self.is_ended = False
 
-    def _open_stores(self, folder: Path) -> dict[int, DerivedStore]:
+    def _begin_with(self, seed: Seed) -> None:
+        try:
+            begin_with_seed(self.state.derivation, self.config, seed)
+        except SeedError as error:
+            self.close()
+            raise DistributorError(f"What the channels had come to cannot be used: {error}") from None
+
+    def _open_stores(self, folder: Path, seed: Seed | None) -> dict[int, DerivedStore]:
         names = channel_names(self.config)
         found = {}
         for place in derived_places(len(names)):
@@ -66,6 +78,7 @@ class DistributorProcess:
                 channel_id,
                 self.config.epoch,
                 channel_topic_id(self.config, channel_id).bytes,
+                seed.next_number(channel_id) if seed is not None else 1,
             )
         return found
 

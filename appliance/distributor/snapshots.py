@@ -10,16 +10,17 @@ from __future__ import annotations
 import numpy as np
 
 from appliance.distributor.derive import IN_TRANSACTION
-from appliance.distributor.packet import BEFORE_BLOCK_BYTES
-from appliance.distributor.records import FIRST_TIER, FREE, L1, L2, L3, SNAPSHOT
+from appliance.distributor.records import FIRST_TIER, L1, L2, L3, SNAPSHOT
 from appliance.distributor.send import hand_over
 from appliance.distributor_counters import SNAPSHOT_CYCLE_US_MAX, SNAPSHOT_CYCLES, SNAPSHOT_PACKETS
 from appliance.feed_book.read import copy_orders, copy_side
+from appliance.feed_book.seed import STATUS_BYTES_MAX
 from appliance.feed_book.state import find_instrument
 from appliance.snapshot.encode import encode_end_of_cycle, encode_packet
 from native.arrays import Arrays
 from native.jit import kernel
 from native.lowlevel import copy_bytes
+from wire.framing.packet_writer import BEFORE_BLOCK_BYTES, begin_frame, frame_bytes_of, put_packet_header
 from wire.gen import market_data as md
 
 SYMBOL_BYTES = md.InstrumentDefinition_Symbol_SIZE
@@ -83,9 +84,9 @@ class SnapshotLoop(Arrays):
 
 
 @kernel
-def send_snapshots(derivation, sender, loop, l3, now_ns, sending_time_ns, packets_max):
-    """Go on with the loop, at most `packets_max` packets. `l3` is the L3 store; `now_ns` is the monotonic clock,
-    `sending_time_ns` UTC. Returns packets handed over."""
+def send_snapshots(derivation, sender, loop, now_ns, sending_time_ns, packets_max):
+    """Go on with the loop, at most `packets_max` packets; `now_ns` is the monotonic clock, `sending_time_ns` UTC.
+    Returns packets handed over."""
     scalars = loop.scalars
     sent = np.int64(0)
     if sender.hands[SNAPSHOT]["destination_count"] == 0:
@@ -93,7 +94,7 @@ def send_snapshots(derivation, sender, loop, l3, now_ns, sending_time_ns, packet
     hand = sender.hands.size - 1
     while sent < packets_max:
         if scalars[READY_BYTES] == 0:
-            if now_ns < scalars[PACKET_DUE_NS] or not _compose(derivation, sender, loop, l3, now_ns, sending_time_ns):
+            if now_ns < scalars[PACKET_DUE_NS] or not _compose(derivation, sender, loop, now_ns, sending_time_ns):
                 break
             earliest_ns = now_ns - BURST * scalars[PACKET_NS]
             scalars[PACKET_DUE_NS] = max(scalars[PACKET_DUE_NS], earliest_ns) + scalars[PACKET_NS]
@@ -107,7 +108,7 @@ def send_snapshots(derivation, sender, loop, l3, now_ns, sending_time_ns, packet
 
 
 @kernel
-def _compose(derivation, sender, loop, l3, now_ns, sending_time_ns):
+def _compose(derivation, sender, loop, now_ns, sending_time_ns):
     """Write the loop's next packet into `loop.packet`. False: none is due."""
     scalars = loop.scalars
     if scalars[STAGE] == STAGE_WAIT:
@@ -121,7 +122,7 @@ def _compose(derivation, sender, loop, l3, now_ns, sending_time_ns):
         scalars[PLACE] = 0
     if scalars[STAGE] == STAGE_DEFINITION:
         _aim(sender, SNAPSHOT)
-        scalars[READY_BYTES] = _write_definition(derivation, loop, l3, sending_time_ns)
+        scalars[READY_BYTES] = _write_definition(derivation, loop, sending_time_ns)
         scalars[STAGE] = STAGE_ORDERS
         return True
     last_stage = STAGE_TIERS + derivation.tiers.size
@@ -264,23 +265,15 @@ def _end_cycle(derivation, sender, loop, now_ns, sending_time_ns):
 
 
 @kernel
-def _write_definition(derivation, loop, l3, sending_time_ns):
+def _write_definition(derivation, loop, sending_time_ns):
     """One packet: what the instrument is, its status as told last, and its auction, if one is on. Returns its bytes."""
     octets = loop.packet
     index = loop.scalars[INSTRUMENT]
     definition = loop.definitions[index]
     instrument = find_instrument(derivation.books, definition["security_id"])
-    block_bytes = md.InstrumentDefinition_BLOCK_LENGTH
-    frame_bytes = (BEFORE_BLOCK_BYTES + block_bytes + 7) & ~7
-    at = md.packetHeader_SIZE
-    octets[at : at + frame_bytes] = 0
-    md.put_frameHeader_FrameLength(octets, at, frame_bytes)
-    header = at + md.frameHeader_SIZE
-    md.put_messageHeader_blockLength(octets, header, block_bytes)
-    md.put_messageHeader_templateId(octets, header, md.InstrumentDefinition_TEMPLATE_ID)
-    md.put_messageHeader_schemaId(octets, header, md.SCHEMA_ID)
-    md.put_messageHeader_version(octets, header, md.SCHEMA_VERSION)
-    block = at + BEFORE_BLOCK_BYTES
+    block_bytes = np.int64(md.InstrumentDefinition_BLOCK_LENGTH)
+    at = np.int64(md.packetHeader_SIZE)
+    block = begin_frame(octets, at, np.int64(md.InstrumentDefinition_TEMPLATE_ID), block_bytes)
     md.put_InstrumentDefinition_InstrumentId(octets, block, definition["security_id"])
     symbol_at = block + md.InstrumentDefinition_Symbol_OFFSET
     copy_bytes(octets, symbol_at, loop.symbols, index * SYMBOL_BYTES, np.int64(SYMBOL_BYTES))
@@ -291,26 +284,29 @@ def _write_definition(derivation, loop, l3, sending_time_ns):
     md.put_InstrumentDefinition_MaxTradeVol(octets, block, definition["qty_lots_max"])
     md.put_InstrumentDefinition_RoundLot(octets, block, definition["qty_step_lots"])
     md.put_InstrumentDefinition_TradingStatus(octets, block, md.InstrumentDefinition_TradingStatus_NULL)
-    at += frame_bytes
+    at += frame_bytes_of(block_bytes)
     messages = np.int64(1)
     if instrument >= 0:
         row = derivation.books.instruments[instrument]
         md.put_InstrumentDefinition_TradingSessionDate(octets, block, np.int64(row["session_date"]))
         md.put_InstrumentDefinition_TransactTime(octets, block, np.int64(row["transact_time_ns"]))
         md.put_InstrumentDefinition_TradingStatus(octets, block, np.int64(row["trading_status"]))
-        for told_at in (derivation.status_at[instrument], derivation.auction_at[instrument]):
-            if told_at != FREE:
-                start = told_at - BEFORE_BLOCK_BYTES
-                told_bytes = md.get_frameHeader_FrameLength(l3, start)
-                copy_bytes(octets, at, l3, start, told_bytes)
+        for kept in range(2 * instrument, 2 * instrument + 2):
+            told_bytes = derivation.status_bytes[kept]
+            if told_bytes > 0:
+                copy_bytes(octets, at, derivation.status_frames, kept * STATUS_BYTES_MAX, told_bytes)
                 md.put_instrumentHeader_InstrFlags(octets, at + BEFORE_BLOCK_BYTES, 0)
                 md.put_instrumentHeader_InstrSeqNum(octets, at + BEFORE_BLOCK_BYTES, 0)
                 at += told_bytes
                 messages += 1
-    md.put_packetHeader_SendingTime(octets, 0, sending_time_ns)
-    md.put_packetHeader_SeqNum(octets, 0, loop.as_of[L3])
-    md.put_packetHeader_ChannelId(octets, 0, derivation.channels[SNAPSHOT]["channel_id"])
-    md.put_packetHeader_PktFlags(octets, 0, md.packetHeader_PktFlags_Snapshot)
-    md.put_packetHeader_MsgCount(octets, 0, messages)
-    md.put_packetHeader_Epoch(octets, 0, definition["security_id"])
+    put_packet_header(
+        octets,
+        np.int64(0),
+        sending_time_ns,
+        loop.as_of[L3],
+        derivation.channels[SNAPSHOT]["channel_id"],
+        np.int64(md.packetHeader_PktFlags_Snapshot),
+        messages,
+        definition["security_id"],
+    )
     return np.int64(at)

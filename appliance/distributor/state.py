@@ -20,9 +20,9 @@ from appliance.distributor.records import (
     TOP,
 )
 from appliance.distributor_config import TIER_DEPTH_MAX, Tier
-from appliance.feed_book.state import MESSAGES_A_PACKET_MAX, allocate_feed_books
+from appliance.feed_book.seed import STATUS_BYTES_MAX
+from appliance.feed_book.state import MESSAGES_A_PACKET_MAX, allocate_feed_books, levels_while_open
 from appliance.publisher.store import BYTES_A_MESSAGE_MAX
-from native.limits import LEVELS_MAX
 from wire.gen import market_data as md
 
 STORE_TIMES = 4
@@ -35,10 +35,9 @@ def allocate_derivation(
 ) -> Derivation:
     """Derived channels before the first message, without stores: `place_store` gives each its own.
 
-    `levels` are those of the matching core: twice as many have room, because a level that is emptied stays until its
-    transaction ends.
+    `levels` are those of the matching core.
     """
-    levels = min(2 * levels, LEVELS_MAX)
+    levels = levels_while_open(levels)
     count = FIRST_TIER + len(tiers)
     channels = np.zeros(count, CHANNEL)
     channels["channel_id"] = l3_channel_id + np.arange(count)
@@ -74,8 +73,8 @@ def allocate_derivation(
         tops=tops,
         touched=np.zeros(instruments, np.int64),
         deferred=np.zeros(deferred, np.int64),
-        status_at=np.full(instruments, FREE, np.int64),
-        auction_at=np.full(instruments, FREE, np.int64),
+        status_bytes=np.zeros(2 * instruments, np.int64),
+        status_frames=np.zeros(2 * instruments * STATUS_BYTES_MAX, np.uint8),
         tiers=rows,
         tier_levels=np.zeros(first_row, TIER_LEVEL),
         tier_counts=np.zeros(first_count, np.int64),

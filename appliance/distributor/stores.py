@@ -80,8 +80,16 @@ class InputStore:
 class DerivedStore:
     """The store of one derived channel: found as an earlier process of this run has left it, or begun."""
 
-    def __init__(self, path: Path, capacity_bytes: int, channel_id: int, epoch: int, topic_session_id: bytes) -> None:
-        """Raises StoreError."""
+    def __init__(
+        self,
+        path: Path,
+        capacity_bytes: int,
+        channel_id: int,
+        epoch: int,
+        topic_session_id: bytes,
+        first_sequence: int = 1,
+    ) -> None:
+        """`first_sequence`: number of the first message that it will have, where it is begun. Raises StoreError."""
         self.path = path
         self._size = _HEADER_BYTES + capacity_bytes
         try:
@@ -96,7 +104,7 @@ class DerivedStore:
             self.header["format_version"] = FEED_FORMAT_VERSION
             self.header["epoch"] = epoch
             self.header["capacity_bytes"] = capacity_bytes
-            self.header["next_sequence"] = 1
+            self.header["next_sequence"] = self.header["first_sequence"] = first_sequence
             self.header["channel_id"] = channel_id
             self.header["topic_session_id"] = np.frombuffer(topic_session_id, np.uint8)
             self.header["magic"] = FEED_MAGIC

@@ -31,6 +31,7 @@ from appliance.publisher.topic import write_topic
 from native.arrays import Arrays
 from native.jit import kernel
 from native.lowlevel import bytes_at, load_acquire64, store_release64
+from wire.framing.packet_writer import put_packet_header
 from wire.gen import fixp
 from wire.gen import market_data as md
 
@@ -100,7 +101,7 @@ def turn(distributor, now_ns, sending_time_ns):
         else:
             _keep_alive(distributor, place, True, now_ns, sending_time_ns)
     if derivation.scalars[DONE_BYTES] == committed:  # behind, its books are of no use to anybody
-        done += send_snapshots(derivation, sender, distributor.loop, l3, now_ns, sending_time_ns, packets_max)
+        done += send_snapshots(derivation, sender, distributor.loop, now_ns, sending_time_ns, packets_max)
     if push_all(sender) == 0:
         _tell_sent(distributor)
     return done
@@ -167,12 +168,16 @@ def _keep_alive(distributor, place, is_all_sent, now_ns, sending_time_ns):
     octets = distributor.beat
     if place == SNAPSHOT:
         number = distributor.derivation.channels[L3]["sent_number"]
-    md.put_packetHeader_SendingTime(octets, 0, sending_time_ns)
-    md.put_packetHeader_SeqNum(octets, 0, number)
-    md.put_packetHeader_ChannelId(octets, 0, channel["channel_id"])
-    md.put_packetHeader_PktFlags(octets, 0, md.packetHeader_PktFlags_Incremental)
-    md.put_packetHeader_MsgCount(octets, 0, 0)
-    md.put_packetHeader_Epoch(octets, 0, channel["epoch"])
+    put_packet_header(
+        octets,
+        np.int64(0),
+        sending_time_ns,
+        number,
+        channel["channel_id"],
+        np.int64(md.packetHeader_PktFlags_Incremental),
+        np.int64(0),
+        channel["epoch"],
+    )
     flow = np.int64(fixp.FlowType_Recoverable)
     is_handed = True
     if place == SNAPSHOT:  # nothing of it can be asked for again: it has no numbers, and the Topic says so

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from appliance.config import parse
-from appliance.distributor.assembly import Way, assemble
+from appliance.distributor.assembly import Way, assemble, derivation_of
+from appliance.distributor.seeds import ChannelFollower, begin_with_seed
 from appliance.distributor.state import derived_places
 from appliance.distributor.stores import DerivedStore, InputStore, create_told, map_told
 from appliance.distributor.turn import turn
@@ -18,7 +19,7 @@ from native.ports import PortConfig, open_port
 
 
 def warm_up() -> None:
-    """One turn over an empty L3 store."""
+    """One turn over an empty L3 store, and a seed of it that is begun with."""
     small = parse({"limits": {"orders": 16, "levels": 16}, "instruments": [{"security_id": 1, "symbol": "WARM"}]})
     header = np.zeros(1, FEED_HEADER)
     header["magic"], header["format_version"] = FEED_MAGIC, FEED_FORMAT_VERSION
@@ -31,3 +32,6 @@ def warm_up() -> None:
         l3 = InputStore(folder / "feed")
         state = assemble(small, l3, stores, map_told(folder), (way, way), time.monotonic_ns())
         turn(state, time.monotonic_ns(), time.time_ns())
+        follower = ChannelFollower(small, folder)
+        follower.follow(1)
+        begin_with_seed(derivation_of(small), small, follower.seed())

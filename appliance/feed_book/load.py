@@ -1,4 +1,4 @@
-"""Snapshots into the books: an instrument emptied, numbered anew and filled with the entries of a snapshot."""
+"""Into the books at once: a snapshot's entries, into an instrument that is emptied and numbered anew; or a seed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from appliance.book.ladder import find_level, side_key
 from appliance.feed_book.apply import clear_instrument, side_of
 from appliance.feed_book.orders import put_level, put_order, settle
 from appliance.feed_book.state import FeedBooks, add_instrument, find_instrument
-from native.codes import ERROR_FEED_FRAME, ERROR_FEED_INSTRUMENTS_FULL, ERROR_FEED_ORDER
+from native.codes import ERROR_FEED_FRAME, ERROR_FEED_INSTRUMENTS_FULL, ERROR_FEED_ORDER, ERROR_FEED_SEQUENCE
 from native.jit import kernel
 from wire.gen import market_data as md
 
@@ -118,3 +118,38 @@ def load_entries(books: FeedBooks, octets, at: int, end: int, count: int, instru
             result = code
         at += frame_bytes
     return result
+
+
+@kernel
+def load_seed(books: FeedBooks, instruments, rows, counts, next_number: int) -> int:
+    """Fill books that are empty with what a seed says of their channel (`Seed.books_of`). Returns 0, or a code: the
+    books are of no use then."""
+    state = books.state[0]
+    if np.int64(state["instruments_used"]) != 0 or next_number < 1:
+        return np.int64(ERROR_FEED_SEQUENCE)
+    at = np.int64(0)
+    for i in range(instruments.size):
+        instrument = np.int64(add_instrument(books, np.int64(instruments[i]["security_id"])))
+        if instrument != i:
+            return np.int64(ERROR_FEED_INSTRUMENTS_FULL)
+        books.instruments[i] = instruments[i]
+        for j in range(at, at + counts[i]):
+            row = rows[j]
+            side = side_of(instrument, np.int64(row["side"]))
+            lots = np.int64(row["qty_lots"])
+            price = np.int64(row["price_nanos"])
+            time_ns = np.int64(row["transact_time_ns"])
+            order_id = np.int64(row["order_id"])
+            if side < 0 or lots <= 0:
+                return np.int64(ERROR_FEED_ORDER)
+            if order_id != 0:
+                code = put_order(books, instrument, side, order_id, price, lots, np.int64(row["priority"]), time_ns)
+            else:
+                code = put_level(books, side, price, lots, np.int64(row["orders"]), time_ns)
+            if code < 0:
+                return np.int64(code)
+        at += counts[i]
+    settle(books)
+    state["in_transaction"] = 0
+    state["next_sequence"] = next_number
+    return np.int64(0)

@@ -45,6 +45,12 @@ class FeedBooks(Arrays):
     """(2 * MESSAGES_A_PACKET_MAX,) template and block of each message of the packet in hand."""
 
 
+def levels_while_open(levels: int) -> int:
+    """Room for the books of a venue that has `levels` price levels: a level that is emptied stays in public books until
+    its transaction ends, so a full venue that moves all its orders in one needs twice as many."""
+    return min(2 * levels, LEVELS_MAX)
+
+
 def allocate_feed_books(instruments_max: int, orders_max: int, levels_max: int) -> FeedBooks:
     """Empty books that have room for so many instruments, orders and price levels, over all.
 

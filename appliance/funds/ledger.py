@@ -8,13 +8,23 @@ from __future__ import annotations
 
 import numpy as np
 
-from appliance.accounts.amounts import exposure_of, fee_of, reserve_of, result_of, within_result
+from appliance.accounts.amounts import (
+    asset_of,
+    either,
+    exposure_of,
+    fee_of,
+    reserve_of,
+    result_of,
+    signed,
+    within_result,
+)
 from appliance.accounts.state import (
     BALANCE_NANOS,
     FEE_NANOS,
     MAKER_BALANCE_NANOS,
     MAKER_FEE_NANOS,
     NOTHING_TOLD,
+    OPEN_BUY_WORD,
     TOLD_COUNT,
     account_of_session,
 )
@@ -30,30 +40,46 @@ from native.layout import (
     EVENT_TRIGGERED,
 )
 from native.limits import ORDER_SLOT_BITS
+from native.lowlevel import load_word, store_word
 from wire.gen import order_entry as oe
 
 SLOT_MASK = (1 << ORDER_SLOT_BITS) - 1
-NANOS_MAX = (1 << 63) - 1
-
-
-@kernel
-def take_events(accounts, events, count):
-    """What `events[:count]` do to their accounts; `told` says what their reports tell of it. Returns 0."""
-    for at in range(count):
-        if np.int64(events[at]["kind"]) == EVENT_TRADE:
-            _trade(accounts, events[at], at * TOLD_COUNT)
-        else:
-            _take_order_event(accounts, events[at])
-    return 0
 
 
 @inner_kernel
+def take_events(accounts, events, count):
+    """What `events[:count]` do to their accounts; `told` says what their reports tell of it. Returns 0."""
+    for at in range(count):
+        event = events[np.uint64(at)]
+        kind = np.int64(event["kind"])
+        if kind == EVENT_TRADE:
+            _trade(accounts, event, at * TOLD_COUNT)
+        elif kind == EVENT_RESTED:
+            if not _is_as_told(accounts, event):
+                _take_order_event(accounts, event)
+        else:
+            _take_order_event(accounts, event)
+    return np.int64(0)
+
+
+@inner_kernel
+def _is_as_told(accounts, event):
+    """Whether the order rests with the bound and the leaves that it has: so nothing changes."""
+    order = accounts.open_orders[np.uint64(np.int64(event["order_id"]) & SLOT_MASK)]
+    return (
+        (np.int64(order["bound_ticks"]) == np.int64(event["price_ticks"]))
+        & (np.int64(order["leaves_lots"]) == np.int64(event["leaves_lots"]))
+        & _has_limit_price(np.int64(event["ord_type"]))
+    )
+
+
+@kernel
 def _take_order_event(accounts, event):
     kind = np.int64(event["kind"])
     if kind not in (EVENT_ACCEPTED, EVENT_CANCELED, EVENT_RESTED, EVENT_REPLACED, EVENT_RESTATED, EVENT_TRIGGERED):
         return 0
-    slot = np.uint64(np.int64(event["order_id"]) & SLOT_MASK)
-    order = accounts.open_orders[slot]
+    state = accounts.state[0]
+    order = accounts.open_orders[np.uint64(np.int64(event["order_id"]) & SLOT_MASK)]
     has_price = _has_limit_price(np.int64(event["ord_type"]))
     bound_ticks = np.int64(event["price_ticks"])
     leaves_lots = np.int64(event["leaves_lots"])
@@ -61,9 +87,9 @@ def _take_order_event(accounts, event):
     old_bound_ticks = np.int64(0)
     account = np.int64(0)
     if kind == EVENT_ACCEPTED:
-        account = np.int64(accounts.state[0]["request_account"])
+        account = np.int64(state["request_account"])
         if not has_price:
-            bound_ticks = np.int64(accounts.state[0]["bound_ticks"])
+            bound_ticks = np.int64(state["bound_ticks"])
         _count_order(accounts, account, np.int64(1))
     else:
         account = account_of_session(accounts, np.int64(event["session"]), np.int64(event["account"]))
@@ -72,8 +98,8 @@ def _take_order_event(accounts, event):
             old_bound_ticks = bound_ticks if has_price else np.int64(order["bound_ticks"])
             _count_order(accounts, account, np.int64(-1))
         elif kind == EVENT_REPLACED:
-            old_lots = np.int64(accounts.state[0]["old_leaves_lots"])
-            old_bound_ticks = np.int64(accounts.state[0]["old_bound_ticks"])
+            old_lots = np.int64(state["old_leaves_lots"])
+            old_bound_ticks = np.int64(state["old_bound_ticks"])
         else:
             old_lots = np.int64(order["leaves_lots"])
             old_bound_ticks = np.int64(order["bound_ticks"])
@@ -86,12 +112,15 @@ def _take_order_event(accounts, event):
     instrument = np.int64(event["instrument"])
     is_sell = _is_sell(event)
     _change_holding(accounts, account, instrument, is_sell, np.int64(0), leaves_lots - old_lots)
-    if np.int64(accounts.state[0]["has_funds"]):
-        clearing = accounts.clearing[np.uint64(instrument)]
-        asset = np.int64(clearing["base"]) if is_sell else np.int64(clearing["quote"])
-        balance = accounts.balances[np.uint64(account * np.int64(accounts.state[0]["assets"]) + asset)]
-        more = reserve_of(accounts, instrument, is_sell, bound_ticks, leaves_lots)
-        if old_lots != 0:
+    if np.int64(state["has_funds"]):
+        asset = asset_of(accounts, instrument, is_sell)
+        balance = accounts.balances[np.uint64(account * np.int64(state["assets"]) + asset)]
+        is_checked = (kind == EVENT_ACCEPTED) | (kind == EVENT_REPLACED)
+        is_checked &= leaves_lots == np.int64(state["request_leaves_lots"])
+        if is_checked & (bound_ticks == np.int64(state["bound_ticks"])):
+            more = np.int64(state["request_more"])  # risk has computed it a moment ago
+        else:
+            more = reserve_of(accounts, instrument, is_sell, bound_ticks, leaves_lots)
             more -= reserve_of(accounts, instrument, is_sell, old_bound_ticks, old_lots)
         balance["available"] -= more
         balance["reserved"] += more
@@ -105,7 +134,7 @@ def _has_limit_price(ord_type):
 
 @inner_kernel
 def _is_sell(event):
-    return np.int64(0) if np.int64(event["side"]) == oe.Side_Buy else np.int64(1)
+    return np.int64(np.int64(event["side"]) != oe.Side_Buy)
 
 
 @inner_kernel
@@ -120,24 +149,21 @@ def _count_order(accounts, account, more):
 @inner_kernel
 def _change_holding(accounts, account, instrument, is_sell, traded_lots, more_lots):
     """Leaves of an order rise by `more_lots`, `traded_lots` of it are bought or sold: to the positions and limits."""
-    row = accounts.holdings[np.uint64(account * np.int64(accounts.state[0]["instruments"]) + instrument)]
+    holding = account * np.int64(accounts.state[0]["instruments"]) + instrument
+    row = accounts.holdings[np.uint64(holding)]
     net_lots = np.int64(row["net_lots"])
-    buy_lots = np.int64(row["open_buy_lots"])
-    sell_lots = np.int64(row["open_sell_lots"])
-    was_open = net_lots | buy_lots | sell_lots != 0
-    before_lots = exposure_of(net_lots, buy_lots, sell_lots)
-    if is_sell:
-        sell_lots += more_lots
-        net_lots -= traded_lots
-        row["open_sell_lots"] = sell_lots
-    else:
-        buy_lots += more_lots
-        net_lots += traded_lots
-        row["open_buy_lots"] = buy_lots
+    toward_lots = signed(net_lots, is_sell)  # the net, seen from this side
+    open_lots = load_word(accounts.holdings, holding, OPEN_BUY_WORD + is_sell)
+    other_lots = load_word(accounts.holdings, holding, OPEN_BUY_WORD + 1 - is_sell)
+    was_open = net_lots | open_lots | other_lots != 0
+    before_lots = exposure_of(toward_lots, open_lots, other_lots)
+    open_lots += more_lots
+    toward_lots += traded_lots
+    store_word(accounts.holdings, holding, OPEN_BUY_WORD + is_sell, open_lots)
     if traded_lots != 0:
-        row["net_lots"] = net_lots
-    is_open = net_lots | buy_lots | sell_lots != 0
-    more = exposure_of(net_lots, buy_lots, sell_lots) - before_lots
+        row["net_lots"] = signed(toward_lots, is_sell)
+    is_open = toward_lots | open_lots | other_lots != 0
+    more = exposure_of(toward_lots, open_lots, other_lots) - before_lots
     if more != 0 or was_open != is_open:
         owner = accounts.accounts[np.uint64(account)]
         more *= np.int64(accounts.clearing[np.uint64(instrument)]["position_weight"])
@@ -188,17 +214,20 @@ def _trade(accounts, event, told_at):
         balance_place = np.int64(accounts.state[0]["fee_account"]) * np.int64(accounts.state[0]["assets"]) + quote
         accounts.balances[np.uint64(balance_place)]["pending_in"] += fee + maker_fee
         nanos = accounts.minor_unit_nanos[np.uint64(quote)]
-        accounts.told[told_at + FEE_NANOS] = in_nanos(fee, nanos)
-        accounts.told[told_at + BALANCE_NANOS] = in_nanos(owned(accounts, account, quote), nanos)
-        accounts.told[told_at + MAKER_FEE_NANOS] = in_nanos(maker_fee, nanos)
-        accounts.told[told_at + MAKER_BALANCE_NANOS] = in_nanos(owned(accounts, maker_account, quote), nanos)
+        amount_max = accounts.minor_units_told_max[np.uint64(quote)]
+        accounts.told[np.uint64(told_at + FEE_NANOS)] = in_nanos(fee, nanos, amount_max)
+        owned_now = owned(accounts, account, quote)
+        accounts.told[np.uint64(told_at + BALANCE_NANOS)] = in_nanos(owned_now, nanos, amount_max)
+        accounts.told[np.uint64(told_at + MAKER_FEE_NANOS)] = in_nanos(maker_fee, nanos, amount_max)
+        owned_now = owned(accounts, maker_account, quote)
+        accounts.told[np.uint64(told_at + MAKER_BALANCE_NANOS)] = in_nanos(owned_now, nanos, amount_max)
     return 0
 
 
 @inner_kernel
-def in_nanos(amount, nanos):
+def in_nanos(amount, nanos, amount_max):
     """Minor units in 1e-9 of the asset; the null of the wire where 64 bits do not hold it."""
-    return np.int64(NOTHING_TOLD) if amount > NANOS_MAX // nanos else amount * nanos
+    return np.int64(NOTHING_TOLD) if amount > amount_max else amount * nanos
 
 
 @inner_kernel
@@ -223,20 +252,19 @@ def _fill(accounts, slot, account, instrument, is_sell, bound_ticks, leaves_lots
         value = price_ticks * lots * tick_value
         fee = fee_of(value, millionths)
         first = account * np.int64(state["assets"])
-        base = accounts.balances[np.uint64(first + np.int64(clearing["base"]))]
-        quote = accounts.balances[np.uint64(first + np.int64(clearing["quote"]))]
+        quote_asset = np.int64(clearing["quote"])
+        paid_asset = asset_of(accounts, instrument, is_sell)
+        got_asset = np.int64(clearing["base"]) ^ quote_asset ^ paid_asset
         freed = reserve_of(accounts, instrument, is_sell, bound_ticks, leaves_lots + lots)
         freed -= reserve_of(accounts, instrument, is_sell, bound_ticks, leaves_lots)
-        if is_sell:
-            base["reserved"] -= freed
-            base["pending_out"] += freed
-            quote["pending_in"] += value - fee
-        else:
-            quote["reserved"] -= freed
-            quote["available"] += freed - value - fee
-            quote["pending_out"] += value + fee
-            base["pending_in"] += lots * np.int64(clearing["lot_units"])
-        quote["fees_paid"] += fee
+        paid = either(is_sell, freed, value + fee)
+        got = either(is_sell, value - fee, lots * np.int64(clearing["lot_units"]))
+        balance = accounts.balances[np.uint64(first + paid_asset)]
+        balance["reserved"] -= freed
+        balance["available"] += freed - paid
+        balance["pending_out"] += paid
+        accounts.balances[np.uint64(first + got_asset)]["pending_in"] += got
+        accounts.balances[np.uint64(first + quote_asset)]["fees_paid"] += fee
     holding = np.uint64(account * np.int64(state["instruments"]) + instrument)
     row = accounts.holdings[holding]
     ticks = price_ticks - accounts.marks[holding]

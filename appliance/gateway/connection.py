@@ -29,6 +29,8 @@ from wire.framing.venues import framed
 
 MESSAGE_BYTES_MAX: Final = 1024
 """Longest message that a client has to send here."""
+HANDSHAKES_MAX: Final = 32
+"""Of one connection: each good one of order entry is a record of the log."""
 RECEIVE_BUFFER_BYTES: Final = 128 * 1024
 """Of the kernel, for a connection: what may wait while the core does not take it."""
 TERMINATE_UNSPECIFIED: Final = 1
@@ -65,6 +67,7 @@ class Connection(asyncio.Protocol):
         self.is_paused = False
         """It is not read for a while, and nothing of it can be late."""
         self.why = GATEWAY_REASON_NONE
+        self._handshakes = 0
         self._clock: Final = clock
         self._framing: Final = STREAM_FRAMINGS[limits.framing]
         self._reader: Final = StreamReader(self._framing, MESSAGE_BYTES_MAX)
@@ -93,6 +96,13 @@ class Connection(asyncio.Protocol):
     def logged_on(self) -> None:
         """The client has shown who it is, in time."""
         self._logon_due = math.inf
+
+    def may_log_on(self) -> bool:
+        """Count a handshake. False: it is one too many, and the connection has ended."""
+        self._handshakes += 1
+        if self._handshakes > HANDSHAKES_MAX:
+            self.refuse("it logs on again and again.")
+        return not self.is_over
 
     def session_id(self) -> bytes:
         """Of the session that is established."""

@@ -120,6 +120,8 @@ class DropCopyConnection(Connection):
             self.refuse(f"template {template} has no place here.")
 
     def _log_on(self, message: bytes) -> None:
+        if not self.may_log_on():
+            return
         gateway = self._copies.gateway
         said = gateway.judge(self._copies.verifier, message, self.source_ip)
         if not said.is_good:

@@ -35,7 +35,8 @@ _RETRANSMIT_REQUEST: Final = FIXP["RetransmitRequest"].template_id
 _NUMBERED: Final = (FIXP["Applied"].template_id, FIXP["NotApplied"].template_id)
 _WHOLE: Final = tuple(FIXP[name].template_id for name in ("Terminate", "FinishedSending", "FinishedReceiving"))
 _CONTEXT_BYTES: Final = FIXP.header.size + FIXP["Context"].size
-HANDSHAKES_A_CONNECTION_MAX: Final = 32
+_NUMBER_MAX: Final = (1 << 63) - 1
+"""No client comes so far; the core takes none that is above it."""
 _UNKNOWN: Final = -1
 """The client has to be told the number of the next message."""
 
@@ -57,7 +58,6 @@ class OrderConnection(Connection):
         self._batch: list[bytes] = []
         self._batch_bytes = 0
         self._heartbeat = False
-        self._handshakes = 0
         self._is_known = False
         """The core has heard of this connection."""
 
@@ -108,7 +108,7 @@ class OrderConnection(Connection):
             return
         values = decoded.values
         self.taken_all()
-        if template == _SEQUENCE and values.NextSeqNo is not None:
+        if template == _SEQUENCE and values.NextSeqNo is not None and values.NextSeqNo <= _NUMBER_MAX:
             self._next_in = values.NextSeqNo
             self._heartbeat = True
         elif template in _WHOLE and values.SessionId == self._session_id and decoded.end == len(message):
@@ -131,11 +131,10 @@ class OrderConnection(Connection):
         self._heartbeat = False
 
     def _log_on(self, message: bytes) -> None:
+        if not self.may_log_on():
+            return
         said = self._gateway.verify(message, self.source_ip)
-        self._handshakes += 1
-        if self._handshakes > HANDSHAKES_A_CONNECTION_MAX:  # each good one is a record of the log
-            self.refuse("it logs on again and again.")
-        elif said.is_good and self.is_logged_on and said.row != self.row:
+        if said.is_good and self.is_logged_on and said.row != self.row:
             self.refuse("a connection has one session.")
         elif said.is_good:
             if said.template_id == ESTABLISH:

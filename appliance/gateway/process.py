@@ -14,13 +14,13 @@ from typing import Final
 from appliance.config import Config, ConfigError, load
 from appliance.gateway.connection import TcpLimits
 from appliance.gateway.drop_copy_server import DropCopy
-from appliance.gateway.keys import KeysError, KeysFile
 from appliance.gateway.report_log import ReportLog, ReportLogError
 from appliance.gateway.ring import Ring, RingError
 from appliance.gateway.server import Gateway
 from appliance.journal.control import open_control
 from appliance.journal.process import die_with
 from appliance.journal.records import JournalError
+from appliance.keys import KeysError, KeysFile
 from native.gateway_layout import GATEWAY_COUNTERS_NAME
 
 CONFIG_NAME: Final = "config.json"
@@ -38,7 +38,12 @@ class GatewayError(Exception):
 def make_gateway(folder: Path, config: Config) -> Gateway:
     """The gateway of the instance whose shared memory is in `folder`. Raises GatewayError."""
     table = config.gateway
+    rows = {session.key_id: row for row, session in enumerate(config.sessions) if session.key_id}
     try:
+        keys_file = KeysFile(table.keys_file)
+        for key_id in (*rows, *(copy.key_id for copy in config.drop_copies)):
+            if key_id not in keys_file.keys:
+                log.warning("%s has no key %s: until it does, nobody can log on with it.", table.keys_file, key_id)
         reports = ReportLog(folder / REPORTS_NAME) if (folder / REPORTS_NAME).exists() else None
         durable = None
         if config.journal.mode == "disk":
@@ -50,8 +55,8 @@ def make_gateway(folder: Path, config: Config) -> Gateway:
         return Gateway(
             Ring(folder / OUTWARD_NAME),
             Ring(folder / INWARD_NAME),
-            KeysFile(table.keys_file),
-            {session.key_id: row for row, session in enumerate(config.sessions) if session.key_id},
+            keys_file,
+            rows,
             TcpLimits(
                 connections_max=table.connections_max,
                 connections_a_source_max=table.connections_a_source_max,
@@ -70,13 +75,10 @@ def make_gateway(folder: Path, config: Config) -> Gateway:
 
 
 def drop_copies_of(config: Config) -> list[DropCopy]:
-    """What [[drop_copies]] says. Raises GatewayError."""
-    tables = getattr(config, "firms", ())
-    firms = {firm.id: at for at, firm in enumerate(tables)} if tables else {0: 0}
+    """What [[drop_copies]] says."""
+    firms = {firm.id: at for at, firm in enumerate(config.firms)} if config.accounts else {0: 0}
     found = []
     for row in config.drop_copies:
-        if row.firm not in firms:
-            raise GatewayError(f"drop_copies: key {row.key_id} is for firm {row.firm}, which is not in [[firms]].")
         name = f"drop-copy-{row.firm}-{config.epoch}.{config.name}.pitwire.example"
         classification = f"drop copy of firm {row.firm}, epoch {config.epoch}"
         found.append(DropCopy(row.key_id, firms[row.firm], name, classification))

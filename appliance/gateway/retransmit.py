@@ -11,17 +11,21 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from appliance.gateway.connection import Connection
 from appliance.gateway.verify import FIXP
+from native.limits import DATAGRAM_PAYLOAD_BYTES_MAX
 
 if TYPE_CHECKING:
     from appliance.gateway.drop_copy import DropCopyConnection
     from appliance.gateway.order_entry import OrderConnection
+    from appliance.gateway.report_log import Flow, ReportLog
     from appliance.gateway.server import Gateway
 
     Asker: TypeAlias = OrderConnection | DropCopyConnection
 
 COUNT_MAX: Final = 65_536
-BATCH_BYTES: Final = 32 * 1024
-"""A Retransmission is followed by about so many bytes, then by the next one."""
+STEP_BYTES: Final = 32 * 1024
+"""Of a request's messages are given at a time; then it is the next one's turn."""
+BATCH_BYTES_MAX: Final = DATAGRAM_PAYLOAD_BYTES_MAX - FIXP.header.size - FIXP["Retransmission"].size
+"""Of messages behind one Retransmission: they would fit into a datagram, as FIXP wants it on every transport."""
 
 OUT_OF_RANGE: Final = 0
 INVALID_SESSION: Final = 1
@@ -101,26 +105,33 @@ class Retransmitter:
                 del self._requests[key]
                 self._reject(connection, request.session_id, request.timestamp_ns, OUT_OF_RANGE)
                 continue
-            batch: list[bytes] = []
-            size = 0
-            while request.number + len(batch) < request.end and size < BATCH_BYTES:
-                depends_on, message = reports.message(flow, request.number + len(batch))
-                if not self._gateway.is_safe(depends_on):
-                    break
-                batch.append(message)
-                size += len(message)
-            if not batch:
+            messages = self._next_messages(request, flow, reports)
+            if not messages:
                 continue
-            head = FIXP.encode(
-                "Retransmission",
-                SessionId=request.session_id,
-                RequestTimestamp=request.timestamp_ns,
-                NextSeqNo=request.number,
-                Count=len(batch),
-            )
             connection.forget_the_number()
-            connection.send([head, *batch])
-            self._gateway.counters["messages_retransmitted"] += len(batch)
-            request.number += len(batch)
+            connection.send(messages)
             if request.number >= request.end:
                 self._requests.pop(key, None)
+
+    def _next_messages(self, request: _Request, flow: Flow, reports: ReportLog) -> list[bytes]:
+        """Of the request's messages the next ones that may be told, in batches; they are no more asked for."""
+        told: list[bytes] = []
+        size = 0
+        while size < STEP_BYTES:
+            batch: list[bytes] = []
+            batch_bytes = 0
+            while request.number + len(batch) < request.end:
+                depends_on, message = reports.message(flow, request.number + len(batch))
+                if not self._gateway.is_safe(depends_on) or batch_bytes + len(message) > BATCH_BYTES_MAX:
+                    break
+                batch.append(message)
+                batch_bytes += len(message)
+            if not batch:
+                break
+            facts = {"SessionId": request.session_id, "RequestTimestamp": request.timestamp_ns}
+            told.append(FIXP.encode("Retransmission", **facts, NextSeqNo=request.number, Count=len(batch)))
+            told += batch
+            size += batch_bytes
+            request.number += len(batch)
+            self._gateway.counters["messages_retransmitted"] += len(batch)
+        return told

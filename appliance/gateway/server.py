@@ -19,13 +19,13 @@ from typing import Any, Final
 from appliance.gateway.connection import Connection, TcpLimits
 from appliance.gateway.drop_copy import DropCopyConnection
 from appliance.gateway.drop_copy_server import DropCopies, DropCopy
-from appliance.gateway.keys import KeysFile
 from appliance.gateway.order_entry import OrderConnection
 from appliance.gateway.report_log import ReportLog
 from appliance.gateway.retransmit import Retransmitter
 from appliance.gateway.ring import Entry, Ring
 from appliance.gateway.sources import Sources
 from appliance.gateway.verify import Handshake, Verifier, rejection
+from appliance.keys import KeysFile
 from native.gateway_layout import (
     GATEWAY_IN_ANSWER,
     GATEWAY_IN_HANDSHAKE,
@@ -79,6 +79,8 @@ class Gateway:
         self._listeners: list[asyncio.Server] = []
         self._copies: DropCopies | None = None
         self._told_counters: Counter[str] = Counter()
+        self._is_untold = False
+        """Telling them has failed, which was said."""
 
     @staticmethod
     def now_ns() -> int:
@@ -187,10 +189,21 @@ class Gateway:
         for connection in list(self._connections.values()):
             connection.look(now)
         if self.counters_path is not None and self.counters != self._told_counters:
-            self._told_counters = self.counters.copy()
-            beside = self.counters_path.with_suffix(".new")
+            self._tell_counters(self.counters_path)
+
+    def _tell_counters(self, path: Path) -> None:
+        """Nobody loses a session because they cannot be told: then they are told later."""
+        beside = path.with_suffix(".new")
+        try:
             beside.write_text(json.dumps(self.counters), encoding="utf-8")
-            beside.replace(self.counters_path)
+            beside.replace(path)
+        except OSError as error:
+            if not self._is_untold:
+                log.error("%s cannot be written: %s.", path, error.strerror)
+            self._is_untold = True
+            return
+        self._is_untold = False
+        self._told_counters = self.counters.copy()
 
     # --- the rings -------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from appliance.gateway.keys import Keys, Secret
+from appliance.keys import Keys, Secret
 from native.gateway_layout import (
     VERDICT_FORGED,
     VERDICT_GOOD,

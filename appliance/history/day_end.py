@@ -18,10 +18,9 @@ import numpy as np
 
 from appliance.book.words import DAY
 from appliance.config import Config
-from appliance.exchange import Exchange, allocate
+from appliance.exchange import Exchange, allocate, whole_state_hash
 from appliance.history.recover import Recovered, recover
-from appliance.history.snapshot import Snapshot, write_snapshot
-from appliance.history.state import describe, state_arrays
+from appliance.history.state import save_day_start
 from appliance.journal.found import FoundLog
 from appliance.publisher.packet import EPOCH, NEXT_NUMBER, STORE_NEXT_NUMBER, STORE_USED, STORE_WHOLE_BYTES
 from appliance.replay import sized_for_bytes
@@ -104,14 +103,13 @@ def carry_over(exchange: Exchange, config: Config, following: Config, folder: Pa
     feed.scalars[EPOCH] = following.epoch
     journal.scalars[COMMITTED] = journal.scalars[BURST_OPEN] = 0
     journal.scalars[LAST_CRC32C] = following.epoch
-    snapshot: Snapshot = describe(exchange, following)
-    path = write_snapshot(folder, snapshot, state_arrays(exchange))
+    path = save_day_start(exchange, following, folder)
     return CarryOver(
         snapshot=str(path),
         epoch=following.epoch,
         open_orders=int(exchange.book.state[0]["open_orders"]),
         positions=len(positions_of(exchange)),
-        state_hash=snapshot.state_hash,
+        state_hash=whole_state_hash(exchange),
         seconds=round(time.perf_counter() - started, 6),
     )
 

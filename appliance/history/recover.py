@@ -12,12 +12,15 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from appliance.config import Config
 from appliance.exchange import Exchange
+from appliance.feed_book.seed import Seed
 from appliance.history.player import Player
 from appliance.history.records import LogEnd, RecordSource
-from appliance.history.snapshot import SnapshotError, find_snapshots, verify_snapshot
-from appliance.history.state import check_venue, empty_feed_store, forms, load
+from appliance.history.snapshot import SnapshotError, find_snapshots
+from appliance.history.state import check_venue, empty_feed_store, load, verify
 from appliance.publisher.packet import NEXT_NUMBER
 
 
@@ -55,29 +58,37 @@ class Chosen:
     """Of the last record that the snapshot contains."""
     refused: tuple[str, ...]
     """A sentence for every snapshot that cannot be used."""
+    seed: Seed | None = None
+    """What the channels of market data had come to; None: nobody needs it, or the feed begins with message 1."""
 
 
-def choose(config: Config, folder: Path | None, log: LogEnd, *, with_whole_feed: bool = False) -> Chosen:
-    """The newest snapshot in `folder` that can be used with `log`: whole, of this venue and version, of this history.
-    `with_whole_feed`: the feed store is to have the day from its first message, so only the day's own beginning will
-    do. Raises what `log` raises."""
+def choose(config: Config, folder: Path | None, log: LogEnd, *, channels: np.ndarray | None = None) -> Chosen:
+    """The newest snapshot in `folder` that can be used with `log`: whole, of this venue, version and history.
+    `channels` (SEED_CHANNEL[n]): somebody goes on with these, so what they had come to must be in it, unless it is the
+    day's own beginning. Raises what `log` raises."""
     refused: list[str] = []
     for path in find_snapshots(folder, config.epoch) if folder is not None else []:
         try:
-            snapshot = verify_snapshot(path, forms())
+            snapshot, seed = verify(path)
             check_venue(snapshot, config, path)
-            if snapshot.sequence > 0 and with_whole_feed:
+            if snapshot.sequence == 0 or channels is None:
+                seed = None
+            elif seed is None or not _is_of(seed, channels):
                 raise SnapshotError(
-                    f"{path}: the distributor and snapshots on demand need the feed from the day's first message; "
-                    "to begin with a snapshot turn off distributor.enabled and recovery.snapshots."
+                    f"{path}: does not say what the channels and tiers of this configuration had come to."
                 )
             if snapshot.sequence > 0:
                 _check_history(path, snapshot.sequence, snapshot.chain_crc32c, log)
         except SnapshotError as error:
             refused.append(str(error))
             continue
-        return Chosen(path, snapshot.sequence, tuple(refused))
+        return Chosen(path, snapshot.sequence, tuple(refused), seed)
     return Chosen(None, 0, tuple(refused))
+
+
+def _is_of(seed: Seed, channels: np.ndarray) -> bool:
+    names = ("channel_id", "depth")
+    return all(seed.channels[name].tolist() == channels[name].tolist() for name in names)
 
 
 def begin_with(exchange: Exchange, config: Config, chosen: Chosen) -> int:

@@ -14,18 +14,27 @@ from pathlib import Path
 import numpy as np
 
 from appliance.config import Config
+from appliance.distributor.seeds import ChannelFollower, follows_channels
+from appliance.distributor.stores import StoreError
 from appliance.exchange import Exchange, allocate, venue_identity, whole_state_hash
+from appliance.feed_book.seed import SeedError
 from appliance.history.player import Player
 from appliance.history.snapshot import SnapshotError, find_snapshots, read_header, remove_old_snapshots
 from appliance.history.state import load, save
 from appliance.journal.control import open_control
+from appliance.journal.files import LocalFiles
 from appliance.journal.follower import Follower
-from appliance.journal.records import JournalError
-from appliance.sequencer.journal import COMMITTED
+from appliance.journal.records import JournalDamaged, JournalError, RecordsGone
+from appliance.journal.scan import scan
+from appliance.publisher.packet import NEXT_NUMBER
+from appliance.sequencer.journal import COMMITTED, LAST_CRC32C
 from native.layout import COMMAND_FIRST_OF_BURST
 
 STEP_RECORDS = 8192
 _IDLE_SECONDS = 0.002
+_PUBLISHED_SECONDS_MAX = 1.0
+_ATTEMPTS_MAX = 100
+"""To come up with the log where it goes on without us: each time what has left shared memory meanwhile."""
 
 
 class ReplicaError(Exception):
@@ -61,7 +70,8 @@ class Replica:
             if not open_control(memory).identity.same_venue(venue_identity(config)):
                 raise ReplicaError(f"{memory}: the log is of another configuration or version; give that one.")
             self._records = self._begin()
-        except JournalError as error:
+            self._channels = ChannelFollower(config, memory) if follows_channels(config) else None
+        except (JournalError, StoreError, SeedError) as error:
             raise ReplicaError(str(error)) from None
         self._saved_sequence = self.sequence
         self._saved_at = time.monotonic()
@@ -83,12 +93,57 @@ class Replica:
         return Follower(self._memory, self.sequence + 1, verify_from_crc32c=chain)
 
     def _check_history(self, path: Path, sequence: int, chain_crc32c: int) -> None:
+        found: list[int] = []
         try:
-            last = Follower(self._memory, sequence).poll(1)
+            try:
+                found += [int(record["crc32c"]) for record in Follower(self._memory, sequence).poll(1)]
+            except RecordsGone:
+                self._read_elsewhere(sequence, sequence, lambda records: found.append(int(records[0]["crc32c"])))
         except JournalError as error:
             raise SnapshotError(f"{path}: {error}") from None
-        if not last.size or int(last[0]["crc32c"]) != chain_crc32c:
+        if found != [chain_crc32c]:
             raise SnapshotError(f"{path}: is not of this log: record {sequence} is another, or not there.")
+
+    def _read_elsewhere(self, from_sequence: int, to_sequence: int, take: Callable[[np.ndarray], None]) -> None:
+        """Read records that have left shared memory where they are safe: on disk, or in the archive. Raises
+        JournalError."""
+        journal = self._config.journal
+        archive = Path(journal.archive) if journal.archive else None
+        folder = Path(journal.directory) if journal.mode == "disk" else archive
+        if folder is None:
+            raise JournalError(f"{self._memory}: records from {from_sequence} on are nowhere any more.")
+        scan(
+            LocalFiles(),
+            folder,
+            archive_folder=archive if journal.mode == "disk" else None,
+            expected=venue_identity(self._config),
+            from_sequence=from_sequence,
+            to_sequence=to_sequence,
+            take=take,
+        )
+
+    def _poll(self) -> np.ndarray:
+        """The next records of shared memory; where the loop was faster, what has left that is decided first. Raises
+        ReplicaError."""
+        for attempt in range(_ATTEMPTS_MAX):
+            try:
+                try:
+                    return self._records.poll(STEP_RECORDS)
+                except RecordsGone:
+                    self._read_elsewhere(self.sequence + 1, self._left_up_to(), self._player.play)
+                chain = int(self.exchange.journal.scalars[LAST_CRC32C])
+                self._records = Follower(self._memory, self.sequence + 1, verify_from_crc32c=chain)
+            except JournalDamaged as error:
+                raise ReplicaError(str(error)) from None
+            except JournalError as error:  # the archiver may have taken a segment elsewhere just now
+                if attempt == _ATTEMPTS_MAX - 1:
+                    raise ReplicaError(str(error)) from None
+        raise ReplicaError(f"{self._memory}: the log goes on faster than it can be followed.")
+
+    def _left_up_to(self) -> int:
+        """Records up to this one are safe elsewhere."""
+        name = "durable_records" if self._config.journal.mode == "disk" else "archived_records"
+        return self._records.control.load(name)
 
     @property
     def sequence(self) -> int:
@@ -107,10 +162,7 @@ class Replica:
 
     def step(self) -> int:
         """Decide what has come since; returns how many records. Raises ReplicaError for a log that is damaged."""
-        try:
-            records = self._records.poll(STEP_RECORDS)
-        except JournalError as error:
-            raise ReplicaError(str(error)) from None
+        records = self._poll()
         at = 0
         if records.size and self._is_due():
             firsts = np.flatnonzero(records["flags"] & COMMAND_FIRST_OF_BURST)
@@ -119,6 +171,7 @@ class Replica:
                 self._player.play(records[:at])
                 self._save()
         self._player.play(records[at:])
+        self._follow_channels()
         if self.is_over and self.sequence > self._saved_sequence:
             self._save()
         return int(records.size)
@@ -130,13 +183,36 @@ class Replica:
         self._player.settle()
         if self.sequence == self._saved_sequence:
             return
+        if not self._is_published():
+            return  # and try again behind the next step
+        seed = self._channels.seed() if self._channels is not None else None
         try:
-            self.snapshot = save(self.exchange, self._config, self._folder)
+            self.snapshot = save(self.exchange, self._config, self._folder, seed)
             self._saved_sequence = self.sequence
             remove_old_snapshots(self._folder, self._config.epoch, self._kept, self.sequence)
         except (SnapshotError, OSError) as error:
             self.refused.append(str(error))
         self._saved_at = time.monotonic()
+
+    def _follow_channels(self) -> bool:
+        """Follow what the venue has published, as far as the state here has come. True: that is all of it. Raises
+        ReplicaError."""
+        if self._channels is None:
+            return True
+        try:
+            return self._channels.follow(int(self.exchange.feed.scalars[NEXT_NUMBER]))
+        except StoreError as error:
+            raise ReplicaError(f"What market data has come to cannot be kept: {error}") from None
+
+    def _is_published(self) -> bool:
+        """Whether the venue has published all that the state here knows of; it soon has, unless its disk is behind.
+        Raises ReplicaError."""
+        until = time.monotonic() + _PUBLISHED_SECONDS_MAX
+        while not self._follow_channels():
+            if time.monotonic() > until:
+                return False
+            time.sleep(_IDLE_SECONDS)
+        return True
 
     def run(self, ended: Callable[[], bool], *, told: Callable[[Path], None] | None = None) -> None:
         """Follow until the log is closed, or `ended` says so. `told` gets every new snapshot. Raises ReplicaError."""

@@ -71,7 +71,9 @@ SNAPSHOT_ARRAY = record(
 )
 _ARRAYS_MAX: Final = 256
 _HEAD_BYTES_MAX: Final = SNAPSHOT_HEADER.itemsize + _ARRAYS_MAX * SNAPSHOT_ARRAY.itemsize
+_ARRAY_BYTES_MAX: Final = 1 << 40
 _NO_CRC: Final = 0
+NOTHING: Final[Mapping[str, np.ndarray]] = {}
 
 
 class SnapshotError(Exception):
@@ -216,12 +218,29 @@ def _read_head(data: np.ndarray, size_bytes: int, path: Path) -> tuple[Snapshot,
     return snapshot, table
 
 
-def read_snapshot(path: Path, wanted: Mapping[str, np.ndarray]) -> tuple[Snapshot, dict[str, np.ndarray]]:
+def read_snapshot(
+    path: Path, wanted: Mapping[str, np.ndarray], of_any_size: Mapping[str, np.ndarray] = NOTHING
+) -> tuple[Snapshot, dict[str, np.ndarray]]:
     """The header, and the arrays as new uint8 arrays under the names of `wanted`, whose dtypes and sizes they have.
+    Behind them stand those of `of_any_size`, whose dtypes they have; they are not unpacked.
 
     Nothing in `wanted` is written. Raises SnapshotError for a file that cannot be read, is damaged anywhere, or holds
     other arrays.
     """
+    return _read(path, {**wanted, **of_any_size}, unpacked=wanted, sized=wanted)
+
+
+def read_some(
+    path: Path, wanted: Mapping[str, np.ndarray], of_any_size: Mapping[str, np.ndarray]
+) -> tuple[Snapshot, dict[str, np.ndarray]]:
+    """The same file, and of its arrays those of `of_any_size`; the others are looked at and not unpacked, and have the
+    dtypes of `wanted`. Raises SnapshotError."""
+    return _read(path, {**wanted, **of_any_size}, unpacked=of_any_size, sized=NOTHING)
+
+
+def _read(
+    path: Path, named: Mapping[str, np.ndarray], unpacked: Mapping[str, np.ndarray], sized: Mapping[str, np.ndarray]
+) -> tuple[Snapshot, dict[str, np.ndarray]]:
     try:
         data = np.fromfile(path, np.uint8)
     except OSError as error:
@@ -229,31 +248,20 @@ def read_snapshot(path: Path, wanted: Mapping[str, np.ndarray]) -> tuple[Snapsho
     snapshot, table = _read_head(data, data.size, path)
     found = {}
     at = SNAPSHOT_HEADER.itemsize + table.nbytes
-    for row, (name, array) in zip(table, _matched(path, table, wanted), strict=True):
+    for row, (name, array) in zip(table, _matched(path, table, named), strict=True):
         _check_form(path, row, name, array)
-        if int(row["items"]) != array.size:
-            raise SnapshotError(f"{path}: array {name} has {int(row['items'])} items, {array.size} are wanted.")
+        items = int(row["items"])
+        if name in sized and items != array.size:
+            raise SnapshotError(f"{path}: array {name} has {items} items, {array.size} are wanted.")
+        if items * array.itemsize > _ARRAY_BYTES_MAX:
+            raise SnapshotError(f"{path}: array {name} has {items} items: more than can be.")
         stored = _stored(path, data, at, row, name)
-        found[name] = _decompressed(stored, array.nbytes, int(row["crc32c"]), path, name)
+        if name in unpacked:
+            found[name] = _decompressed(stored, items * array.itemsize, int(row["crc32c"]), path, name)
         at += stored.size
     if at != data.size:
         raise SnapshotError(f"{path}: byte {at}: something stands behind the last array.")
     return snapshot, found
-
-
-def verify_snapshot(path: Path, forms: Mapping[str, np.ndarray]) -> Snapshot:
-    """The header of the snapshot at `path`, every stored byte of which is whole, and whose arrays have the names and
-    dtypes of `forms`. Raises SnapshotError."""
-    try:
-        data = np.fromfile(path, np.uint8)
-    except OSError as error:
-        raise SnapshotError(f"{path}: cannot be read: {error.strerror}.") from None
-    snapshot, table = _read_head(data, data.size, path)
-    at = SNAPSHOT_HEADER.itemsize + table.nbytes
-    for row, (name, array) in zip(table, _matched(path, table, forms), strict=True):
-        at += _stored(path, data, at, row, name).size
-        _check_form(path, row, name, array)
-    return snapshot
 
 
 def _matched(path: Path, table: np.ndarray, wanted: Mapping[str, np.ndarray]) -> list[tuple[str, np.ndarray]]:

@@ -18,7 +18,9 @@ import numpy as np
 from appliance.book.state import state_hash as book_hash
 from appliance.config import Config, parse
 from appliance.exchange import Exchange, allocate, schema_digest, whole_state_hash
-from appliance.history.snapshot import Snapshot, SnapshotError, read_header, read_snapshot, write_snapshot
+from appliance.feed_book import seed as seeds
+from appliance.feed_book.seed import Seed, SeedError, seed_of
+from appliance.history.snapshot import Snapshot, SnapshotError, read_header, read_snapshot, read_some, write_snapshot
 from appliance.publisher.packet import EPOCH, NEXT_NUMBER, STORE_NEXT_NUMBER, STORE_USED, STORE_WHOLE_BYTES
 from appliance.sequencer.journal import COMMITTED, LAST_CRC32C
 from appliance.state import FREE, LAST_SEQUENCED_NS, OUTBOX_USED
@@ -53,7 +55,6 @@ NO_STATE: Final[Mapping[str, str]] = {
     "topic_id": "is made from the configuration",
     "order_entry_port": "is made from the configuration",
     "udp_fields": "scratch of one frame",
-    "context": "scratch of one datagram",
     "rx": "scratch of one burst",
     "tx": "scratch of one burst",
     "turn_latency": "belongs to a run",
@@ -103,11 +104,37 @@ def describe(exchange: Exchange, config: Config) -> Snapshot:
     )
 
 
-def save(exchange: Exchange, config: Config, folder: Path) -> Path:
-    """Write a snapshot of `exchange`, whose outputs must all have left. Raises SnapshotError."""
+def save(exchange: Exchange, config: Config, folder: Path, seed: Seed | None = None) -> Path:
+    """Write a snapshot of `exchange`, whose outputs must all have left, with what the channels of market data had come
+    to, where somebody followed them. Raises SnapshotError."""
     if exchange.outbox.scalars[OUTBOX_USED] != 0:
         raise SnapshotError(f"{folder}: a snapshot is taken between two bursts, when nothing waits to be sent.")
-    return write_snapshot(folder, describe(exchange, config), state_arrays(exchange))
+    assert seed is None or seed.l3_next_number == int(exchange.feed.scalars[NEXT_NUMBER])
+    return write_snapshot(folder, describe(exchange, config), state_arrays(exchange) | _arrays_of(seed))
+
+
+def save_day_start(exchange: Exchange, config: Config, folder: Path) -> Path:
+    """Write what a day starts with: no message of market data was told. Raises SnapshotError."""
+    return write_snapshot(folder, describe(exchange, config), state_arrays(exchange) | _arrays_of(None))
+
+
+def _arrays_of(seed: Seed | None) -> dict[str, np.ndarray]:
+    return dict(seeds.FORMS) if seed is None else seed.arrays()
+
+
+def verify(path: Path) -> tuple[Snapshot, Seed | None]:
+    """What the snapshot at `path` is, every stored byte of which is whole, and the seed in it, if there is one. Raises
+    SnapshotError."""
+    snapshot, arrays = read_some(path, forms(), seeds.FORMS)
+    if not arrays["seed.channels"].size:
+        return snapshot, None
+    try:
+        seed = seed_of(arrays)
+    except SeedError as error:
+        raise SnapshotError(f"{path}: {error}") from None
+    if seed.l3_next_number != snapshot.feed_next_number:
+        raise SnapshotError(f"{path}: what the channels had come to is of message {seed.l3_next_number}.")
+    return snapshot, seed
 
 
 def load(exchange: Exchange, config: Config, path: Path) -> Snapshot:
@@ -115,7 +142,7 @@ def load(exchange: Exchange, config: Config, path: Path) -> Snapshot:
     with the next message. Raises SnapshotError, with nothing changed, and StateSpoiltError."""
     check_venue(read_header(path), config, path)
     arrays = state_arrays(exchange)
-    snapshot, found = read_snapshot(path, arrays)
+    snapshot, found = read_snapshot(path, arrays, seeds.FORMS)
     for name, array in arrays.items():
         array.view(np.uint8)[:] = found[name]
     empty_feed_store(exchange)
@@ -151,7 +178,7 @@ def empty_feed_store(exchange: Exchange) -> None:
     feed.scalars[STORE_NEXT_NUMBER] = feed.scalars[NEXT_NUMBER]
     feed.scalars[EPOCH] = int(feed.header[0]["epoch"])
     feed.header[0]["committed_bytes"] = 0
-    feed.header[0]["next_sequence"] = int(feed.scalars[NEXT_NUMBER])
+    feed.header[0]["next_sequence"] = feed.header[0]["first_sequence"] = int(feed.scalars[NEXT_NUMBER])
 
 
 def hash_parts(exchange: Exchange) -> dict[str, str]:

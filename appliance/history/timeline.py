@@ -16,6 +16,7 @@ import numpy as np
 
 from appliance.config import Config
 from appliance.exchange import Exchange, allocate, whole_state_hash
+from appliance.history.beginning import begin_as_the_day_did
 from appliance.history.player import Player
 from appliance.history.state import hash_parts
 from appliance.journal.whole import is_log
@@ -62,7 +63,8 @@ class Mark:
 
 def sequenced_records(path: Path, config: Config) -> tuple[Config, np.ndarray]:
     """The records that the journal at `path` holds, or that the capture there gives: SEQUENCED[n] from sequence 1 on;
-    and `config` with the journal's epoch, where it leaves that open. Raises ReplayError."""
+    and `config` with the journal's epoch, where it leaves that open; of a capture, which an empty venue sequences,
+    without snapshots. Raises ReplayError."""
     try:
         if is_log(path):
             return load_journal(path, config)
@@ -71,14 +73,18 @@ def sequenced_records(path: Path, config: Config) -> tuple[Config, np.ndarray]:
     kept: list[Exchange] = []
     replay_capture(path, config, keep=kept)
     journal = kept[0].journal
+    config = config.model_copy(update={"journal": config.journal.model_copy(update={"snapshots": ""})})
     return config, journal.records[: int(journal.scalars[COMMITTED])]
 
 
 def sized_exchange(records: np.ndarray, config: Config) -> Exchange:
-    """An exchange whose feed store is large enough for `records`; it has no journal of its own."""
+    """An exchange as the day of `records` began, whose feed store is large enough for them; it has no journal of its
+    own. Raises ReplayError."""
     sized = sized_for_bytes(config, records.nbytes)
     small = sized.journal.model_copy(update={"records": 1024})
-    return allocate(sized.model_copy(update={"journal": small}), local_mac=LOCAL_MAC)
+    exchange = allocate(sized.model_copy(update={"journal": small}), local_mac=LOCAL_MAC)
+    begin_as_the_day_did(exchange, config, records)
+    return exchange
 
 
 def mark(exchange: Exchange, time_ns: int) -> Mark:

@@ -63,7 +63,8 @@ def archive_log(
         _archive_one(files, folder, archive_folder, segment, ahead, done)
     try:
         if remove:
-            _remove_archived(files, folder, archive_folder, None if last_too else segments[-1].header.segment)
+            newest = segments[-1].header.segment if segments and not last_too else None
+            _remove_archived(files, folder, archive_folder, newest)
         if keep_archives is not None:
             numbers = sorted(
                 int(match[1])

@@ -10,7 +10,15 @@ from typing import Final
 import numpy as np
 
 from appliance.journal.control import open_control
-from appliance.journal.records import HEADER_BYTES, RECORD_BYTES, Cursor, JournalDamaged, JournalError, segment_name
+from appliance.journal.records import (
+    HEADER_BYTES,
+    RECORD_BYTES,
+    Cursor,
+    JournalDamaged,
+    JournalError,
+    RecordsGone,
+    segment_name,
+)
 from native.layout import SEQUENCED
 
 
@@ -73,7 +81,7 @@ class Follower:
                 os.close(file)
         except FileNotFoundError:
             removed = self.control.load("removed_records")
-            raise JournalError(
+            raise RecordsGone(
                 f"{self.folder}: record {self._next} is no longer in shared memory, which begins with {removed + 1}; "
                 "read the archive or the log on disk."
             ) from None

@@ -45,6 +45,10 @@ class JournalDamaged(JournalError):
     """What is on disk contradicts itself in a way that no crash explains."""
 
 
+class RecordsGone(JournalError):
+    """The records have left shared memory: they lie in the log on disk, or in the archive."""
+
+
 class NoRoom(JournalError):
     """The disk or the memory has no room for the next segment; free some and try again."""
 

@@ -114,6 +114,7 @@ def find_segments(files: Files, folder: Path, archive_folder: Path | None = None
     Raises JournalError: a header that is damaged or of another format, a segment that is missing or of another log.
     """
     found: dict[int, Path] = {}
+    twice: dict[int, Path] = {}
     try:
         if folder.is_file():
             return [Segment(folder, _header_of(files, folder))]
@@ -122,8 +123,14 @@ def find_segments(files: Files, folder: Path, archive_folder: Path | None = None
                 match = SEGMENT_NAME.fullmatch(name)
                 # one that lies in the folder as it was written comes before its archive
                 if match and place is not None and (match[2] is None or int(match[1]) not in found):
-                    found[int(match[1])] = place / name
+                    number = int(match[1])
+                    if number in found:
+                        twice[number] = found[number]
+                    found[number] = place / name
         segments = [Segment(path, _header_of(files, path)) for _, path in sorted(found.items())]
+        for number, path in twice.items():
+            if _header_of(files, path).identity != _header_of(files, found[number]).identity:
+                raise JournalDamaged(f"{path}: belongs to another log than {found[number]}.")
     except OSError as error:
         raise JournalError(f"{error.filename or folder}: cannot be read: {error.strerror}.") from None
     for number, segment in zip(sorted(found), segments, strict=True):

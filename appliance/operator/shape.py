@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 
 from appliance.config import Config
 from native.codes import sentence_of_error
 from native.layout import SEQUENCED
+
+_DIGITS_MAX: Final = 40
+"""Of any number that makes sense here; of thousands Python makes none, and says so by an exception of its own."""
 
 
 class OperatorError(Exception):
@@ -78,7 +81,8 @@ class Given:
     def integer(self, name: str, least: int, most: int) -> int:
         """A whole number from `least` to `most`."""
         text = self._values[name]
-        if not text.removeprefix("-").isdecimal() or not text.isascii() or not least <= int(text) <= most:
+        is_number = text.isascii() and text.removeprefix("-").isdecimal() and len(text) <= _DIGITS_MAX
+        if not is_number or not least <= int(text) <= most:
             raise OperatorError(f"{name}={text} is not a whole number from {least} to {most}.")
         return int(text)
 

@@ -9,12 +9,14 @@ that they show.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from appliance.publisher.market import publish_auction, publish_phase
-from appliance.publisher.packet import begin_message
+from appliance.publisher.packet import BEFORE_BLOCK_BYTES, WORD_BYTES, begin_unwritten
 from appliance.state import FREE, price_nanos
-from native.jit import kernel
+from native.jit import inner_kernel, kernel
 from native.layout import (
     EVENT_AUCTION,
     EVENT_CANCELED,
@@ -31,10 +33,32 @@ from native.layout import (
     KIND_REPLACE,
 )
 from native.limits import QTY_LOTS_MAX
+from native.lowlevel import setter
 from wire.gen import market_data as md
 from wire.gen import order_entry as oe
 
 _LOW_32 = 0xFFFFFFFF
+
+
+def _word_at(message: str, field: str, end: int) -> Any:
+    """A setter of the word that starts with this u32 of a message; what follows up to `end`, where another field
+    starts or the padded message ends, is 0."""
+    at = getattr(md, f"{message}_{field}_OFFSET")
+    assert (BEFORE_BLOCK_BYTES + at) % WORD_BYTES == 0 and getattr(md, f"{message}_{field}_SIZE") == 4
+    assert BEFORE_BLOCK_BYTES + end == (BEFORE_BLOCK_BYTES + at + WORD_BYTES), f"{message}.{field} is no whole word"
+    return setter("u64", at)
+
+
+def _padded(message: str) -> int:
+    """Where the padding of a message ends, from the start of its block."""
+    block_bytes: int = getattr(md, f"{message}_BLOCK_LENGTH")
+    return -(-(BEFORE_BLOCK_BYTES + block_bytes) // WORD_BYTES) * WORD_BYTES - BEFORE_BLOCK_BYTES
+
+
+assert md.OrderDelete_OrderId_OFFSET == md.OrderPut_OrderId_OFFSET
+_put_order_put_quantity = _word_at("OrderPut", "Quantity", md.OrderPut_ExtPriority_OFFSET)
+_put_trade_quantity = _word_at("Trade", "Quantity", _padded("Trade"))
+_put_summary_quantity = _word_at("TradeSummary", "Quantity", _padded("TradeSummary"))
 
 
 @kernel
@@ -107,48 +131,44 @@ def _is_same_run(events, first, other):
     return np.int64(one["order_id"]) == np.int64(two["order_id"])
 
 
-@kernel
+@inner_kernel
 def _publish_change(tables, outbox, feed, event, time_ns):
     """What `event` changes of the public book. Returns messages written."""
     kind = np.int64(event["kind"])
     flags = np.int64(event["flags"])
+    side = _feed_side(np.int64(event["side"]))
     if kind == EVENT_TRADE:
-        return _traded(tables, outbox, feed, event, flags, time_ns)
+        return _traded(tables, outbox, feed, event, flags, side, time_ns)
     if flags & EVENT_FLAG_HIDDEN:
         return np.int64(0)
     was_public = flags & EVENT_FLAG_WAS_RESTING != 0
-    order_id = np.int64(event["order_id"])
-    side = _feed_side(np.int64(event["side"]))
-    if kind == EVENT_CANCELED or (kind == EVENT_REPLACED and flags & EVENT_FLAG_PRIORITY_RETAINED == 0):
-        if was_public:
-            return _order_delete(tables, outbox, feed, event, order_id, side, time_ns)
-        return np.int64(0)
-    if kind not in (EVENT_RESTED, EVENT_RESTATED, EVENT_REPLACED):
-        return np.int64(0)
     display_lots = np.int64(event["display_lots"])
-    if display_lots > 0:
-        return _order_put(
-            tables,
-            outbox,
-            feed,
-            event,
-            order_id,
-            side,
-            np.int64(event["price_ticks"]),
-            display_lots,
-            np.int64(event["priority"]),
-            time_ns,
-        )
-    if kind == EVENT_RESTATED and was_public:
-        return _order_delete(tables, outbox, feed, event, order_id, side, time_ns)
-    return np.int64(0)
+    if kind == EVENT_CANCELED or (kind == EVENT_REPLACED and flags & EVENT_FLAG_PRIORITY_RETAINED == 0):
+        if not was_public:
+            return np.int64(0)
+        display_lots = np.int64(0)
+    elif kind not in (EVENT_RESTED, EVENT_RESTATED, EVENT_REPLACED) or (
+        display_lots == 0 and not (kind == EVENT_RESTATED and was_public)
+    ):
+        return np.int64(0)
+    return _order_now(
+        tables,
+        outbox,
+        feed,
+        event,
+        np.int64(event["order_id"]),
+        side,
+        np.int64(event["price_ticks"]),
+        display_lots,
+        np.int64(event["priority"]),
+        time_ns,
+    )
 
 
 @kernel
-def _traded(tables, outbox, feed, event, flags, time_ns):
+def _traded(tables, outbox, feed, event, flags, side, time_ns):
     """The public orders of a fill: the maker, at its own price and place, with what it displays now; in an auction the
     buy, too. An iceberg that displays nothing any more is deleted; its next part is put by an event of its own."""
-    side = _feed_side(np.int64(event["side"]))
     price_ticks = np.int64(event["price_ticks"])
     written = np.int64(0)
     if flags & EVENT_FLAG_AUCTION:
@@ -182,11 +202,22 @@ def _traded(tables, outbox, feed, event, flags, time_ns):
     return written
 
 
-@kernel
+@inner_kernel
 def _order_now(tables, outbox, feed, event, order_id, side, price_ticks, display_lots, priority, time_ns):
-    if display_lots == 0:
-        return _order_delete(tables, outbox, feed, event, order_id, side, time_ns)
-    return _order_put(tables, outbox, feed, event, order_id, side, price_ticks, display_lots, priority, time_ns)
+    """OrderPut of what an order displays now, OrderDelete where that is nothing."""
+    instrument = np.int64(event["instrument"])
+    is_gone = display_lots == 0
+    template = np.int64(md.OrderDelete_TEMPLATE_ID if is_gone else md.OrderPut_TEMPLATE_ID)
+    block_bytes = np.int64(md.OrderDelete_BLOCK_LENGTH if is_gone else md.OrderPut_BLOCK_LENGTH)
+    block = begin_unwritten(tables, outbox, feed, instrument, side, template, block_bytes, time_ns)
+    if block == FREE:
+        return np.int64(0)
+    md.put_OrderPut_OrderId(outbox.octets, block, order_id)  # stands at the same place in both
+    if not is_gone:
+        md.put_OrderPut_Price(outbox.octets, block, price_nanos(tables, instrument, price_ticks))
+        _put_order_put_quantity(outbox.octets, block, display_lots)
+        md.put_OrderPut_ExtPriority(outbox.octets, block, priority)
+    return np.int64(1)
 
 
 @kernel
@@ -196,40 +227,15 @@ def _feed_side(side):
 
 
 @kernel
-def _order_put(tables, outbox, feed, event, order_id, side, price_ticks, display_lots, priority, time_ns):
-    instrument = np.int64(event["instrument"])
-    block = begin_message(
-        tables, outbox, feed, instrument, side, md.OrderPut_TEMPLATE_ID, md.OrderPut_BLOCK_LENGTH, time_ns
-    )
-    if block == FREE:
-        return np.int64(0)
-    md.put_OrderPut_OrderId(outbox.octets, block, order_id)
-    md.put_OrderPut_Price(outbox.octets, block, price_nanos(tables, instrument, price_ticks))
-    md.put_OrderPut_Quantity(outbox.octets, block, display_lots)
-    md.put_OrderPut_ExtPriority(outbox.octets, block, priority)
-    return np.int64(1)
-
-
-@kernel
-def _order_delete(tables, outbox, feed, event, order_id, side, time_ns):
-    instrument = np.int64(event["instrument"])
-    block = begin_message(
-        tables, outbox, feed, instrument, side, md.OrderDelete_TEMPLATE_ID, md.OrderDelete_BLOCK_LENGTH, time_ns
-    )
-    if block == FREE:
-        return np.int64(0)
-    md.put_OrderDelete_OrderId(outbox.octets, block, order_id)
-    return np.int64(1)
-
-
-@kernel
 def _trade(tables, outbox, feed, event, time_ns):
     """One fill; InstrSide is the aggressor's, 0 in an auction."""
     instrument = np.int64(event["instrument"])
     is_buy = np.int64(event["side"]) == oe.Side_Buy
     in_auction = np.int64(event["flags"]) & EVENT_FLAG_AUCTION
     side = np.int64(0) if in_auction else _feed_side(np.int64(event["side"]))
-    block = begin_message(tables, outbox, feed, instrument, side, md.Trade_TEMPLATE_ID, md.Trade_BLOCK_LENGTH, time_ns)
+    block = begin_unwritten(
+        tables, outbox, feed, instrument, side, md.Trade_TEMPLATE_ID, md.Trade_BLOCK_LENGTH, time_ns
+    )
     if block == FREE:
         return np.int64(0)
     order_id = np.int64(event["order_id"])
@@ -240,7 +246,7 @@ def _trade(tables, outbox, feed, event, time_ns):
     md.put_Trade_Price(
         outbox.octets, block, np.int64(event["price_ticks"]) * np.int64(tables.instruments[instrument]["tick_nanos"])
     )
-    md.put_Trade_Quantity(outbox.octets, block, np.int64(event["qty_lots"]))
+    _put_trade_quantity(outbox.octets, block, np.int64(event["qty_lots"]))
     return np.int64(1)
 
 
@@ -269,7 +275,7 @@ def _trade_summary(tables, outbox, feed, record, events, start, stop):
     tick_nanos = np.int64(tables.instruments[instrument]["tick_nanos"])
     in_auction = np.int64(event["flags"]) & EVENT_FLAG_AUCTION
     side = np.int64(0) if in_auction else _feed_side(np.int64(event["side"]))
-    block = begin_message(
+    block = begin_unwritten(
         tables,
         outbox,
         feed,
@@ -295,7 +301,7 @@ def _trade_summary(tables, outbox, feed, record, events, start, stop):
     md.put_TradeSummary_AggressorReceiveTime(outbox.octets, block, receive_ns)
     md.put_TradeSummary_VwapPrice(outbox.octets, block, first_ticks * tick_nanos + away_nanos * side)
     md.put_TradeSummary_DeepestPrice(outbox.octets, block, deepest_ticks * tick_nanos)
-    md.put_TradeSummary_Quantity(outbox.octets, block, min(total_lots, QTY_LOTS_MAX))  # an auction's may be more
+    _put_summary_quantity(outbox.octets, block, min(total_lots, QTY_LOTS_MAX))  # an auction's may be more
     return np.int64(1)
 
 

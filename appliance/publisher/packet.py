@@ -11,12 +11,20 @@ import numpy as np
 from appliance.state import FEED_SLOT, FREE, OWNER_FEED, PAYLOAD_AT, QUIET, SLOT_BYTES, TRADING_SESSION_DATE, open_slot
 from native import counters
 from native.arrays import Arrays
-from native.jit import kernel
+from native.jit import inner_kernel, kernel
 from native.limits import DATAGRAM_PAYLOAD_BYTES_MAX
-from native.lowlevel import copy_bytes
+from native.lowlevel import copy_bytes, load_u64, store_u64
 from wire.gen import market_data as md
 
 BEFORE_BLOCK_BYTES = md.frameHeader_SIZE + md.messageHeader_SIZE
+WORD_BYTES = 8
+_FLAGS_WORD_AT = -2
+"""From InstrFlags to the start of the word that they are in."""
+_FLAGS_SHIFT = 16
+_HEADER_BYTES = 4 * WORD_BYTES
+"""What is the same in all messages, from FrameLength to TransactTime: four words."""
+assert BEFORE_BLOCK_BYTES + md.instrumentHeader_SIZE == _HEADER_BYTES
+assert (BEFORE_BLOCK_BYTES + _FLAGS_WORD_AT) % WORD_BYTES == 0
 
 # indexes of `Feed.scalars`
 NEXT_NUMBER = 0
@@ -59,8 +67,8 @@ def end_transaction(outbox, feed):
     """Mark the last message as the end of its transaction; without messages there was none."""
     at = feed.scalars[LAST_FLAGS_AT]
     if at != FREE:
-        flags = md.get_instrumentHeader_InstrFlags(outbox.octets, at)
-        md.put_instrumentHeader_InstrFlags(outbox.octets, at, flags | md.InstrFlags_EndOfTransaction)
+        word = load_u64(outbox.octets, at + _FLAGS_WORD_AT)
+        store_u64(outbox.octets, at + _FLAGS_WORD_AT, word | (md.InstrFlags_EndOfTransaction << _FLAGS_SHIFT))
         feed.scalars[LAST_FLAGS_AT] = FREE
     return 0
 
@@ -69,59 +77,76 @@ def end_transaction(outbox, feed):
 def begin_message(tables, outbox, feed, instrument, side, template_id, block_bytes, transact_time_ns):
     """Make room for one more message; returns where its block starts in `outbox.octets`, with the instrument header
     written and the rest zeroed. `side` is 1 buy, -1 sell, 0 none. FREE when the outbox is quiet or full."""
+    block = begin_unwritten(tables, outbox, feed, instrument, side, template_id, block_bytes, transact_time_ns)
+    if block != FREE:
+        message_bytes = (BEFORE_BLOCK_BYTES + block_bytes + 7) & ~7
+        at = block - BEFORE_BLOCK_BYTES
+        outbox.octets[at + _HEADER_BYTES : at + message_bytes] = 0
+    return block
+
+
+@inner_kernel
+def begin_unwritten(tables, outbox, feed, instrument, side, template_id, block_bytes, transact_time_ns):
+    """`begin_message` for a message of which the caller writes everything behind the instrument header, padding
+    included."""
     if outbox.scalars[QUIET] != 0:
-        row = tables.instruments[instrument]
-        row["instr_seq"] = (np.int64(row["instr_seq"]) + 1) & 0xFFFFFFFF
-        feed.scalars[NEXT_NUMBER] += 1
-        tables.counters[counters.FEED_MESSAGES_OUT] += 1
-        return np.int64(FREE)
+        return _count_only(tables, feed, instrument)
     message_bytes = (BEFORE_BLOCK_BYTES + block_bytes + 7) & ~7
     slot = outbox.scalars[FEED_SLOT]
-    if slot != FREE and outbox.payload_bytes[slot] + message_bytes > DATAGRAM_PAYLOAD_BYTES_MAX:
-        slot = np.int64(FREE)
-    if slot == FREE:
-        slot = open_slot(outbox, np.int64(OWNER_FEED), feed.scalars[NEXT_NUMBER])
+    payload_bytes = outbox.payload_bytes[slot] if slot != FREE else np.int64(DATAGRAM_PAYLOAD_BYTES_MAX)
+    if payload_bytes + message_bytes > DATAGRAM_PAYLOAD_BYTES_MAX:
+        slot = _open(outbox, feed)
         if slot == FREE:
             return np.int64(FREE)
-        outbox.scalars[FEED_SLOT] = slot
-        outbox.payload_bytes[slot] = md.packetHeader_SIZE
+        payload_bytes = np.int64(md.packetHeader_SIZE)
     octets = outbox.octets
-    at = slot * SLOT_BYTES + PAYLOAD_AT + outbox.payload_bytes[slot]
-    octets[at : at + message_bytes] = 0
-    md.put_frameHeader_FrameLength(octets, at, message_bytes)
-    header = at + md.frameHeader_SIZE
-    md.put_messageHeader_blockLength(octets, header, block_bytes)
-    md.put_messageHeader_templateId(octets, header, template_id)
-    md.put_messageHeader_schemaId(octets, header, md.SCHEMA_ID)
-    md.put_messageHeader_version(octets, header, md.SCHEMA_VERSION)
+    at = slot * SLOT_BYTES + PAYLOAD_AT + payload_bytes
     block = at + BEFORE_BLOCK_BYTES
     row = tables.instruments[instrument]
     instr_seq = (np.int64(row["instr_seq"]) + 1) & 0xFFFFFFFF
     row["instr_seq"] = instr_seq
-    first = feed.scalars[LAST_FLAGS_AT] == FREE
-    md.put_instrumentHeader_InstrFlags(octets, block, md.InstrFlags_StartOfTransaction if first else 0)
-    md.put_instrumentHeader_InstrSide(octets, block, side)
-    md.put_instrumentHeader_InstrumentId(octets, block, np.int64(row["security_id"]))
-    md.put_instrumentHeader_InstrSeqNum(octets, block, instr_seq)
-    md.put_instrumentHeader_TradingSessionDate(octets, block, tables.clock[TRADING_SESSION_DATE])
-    md.put_instrumentHeader_TransactTime(octets, block, transact_time_ns)
+    is_first = feed.scalars[LAST_FLAGS_AT] == FREE
+    flags = np.int64(md.InstrFlags_StartOfTransaction if is_first else 0)
+    # FrameLength, blockLength, templateId, schemaId; version, InstrFlags, InstrSide, InstrumentId;
+    # InstrSeqNum, TradingSessionDate, Reserved; TransactTime
+    store_u64(octets, at, message_bytes | (block_bytes << 16) | (template_id << 32) | (md.SCHEMA_ID << 48))
+    version_and_flags = md.SCHEMA_VERSION | (flags << _FLAGS_SHIFT) | ((side & 0xFF) << 24)
+    store_u64(octets, at + 8, version_and_flags | (np.int64(row["security_id"]) << 32))
+    store_u64(octets, at + 16, instr_seq | ((tables.clock[TRADING_SESSION_DATE] & 0xFFFF) << 32))
+    store_u64(octets, at + 24, transact_time_ns)
     feed.scalars[LAST_FLAGS_AT] = block
     feed.scalars[NEXT_NUMBER] += 1
-    outbox.payload_bytes[slot] += message_bytes
+    outbox.payload_bytes[slot] = payload_bytes + message_bytes
     outbox.message_count[slot] += 1
     tables.counters[counters.FEED_MESSAGES_OUT] += 1
     return block
 
 
 @kernel
+def _count_only(tables, feed, instrument):
+    """Number a message that nobody gets. Returns FREE."""
+    row = tables.instruments[instrument]
+    row["instr_seq"] = (np.int64(row["instr_seq"]) + 1) & 0xFFFFFFFF
+    feed.scalars[NEXT_NUMBER] += 1
+    tables.counters[counters.FEED_MESSAGES_OUT] += 1
+    return np.int64(FREE)
+
+
+@kernel
+def _open(outbox, feed):
+    slot = open_slot(outbox, np.int64(OWNER_FEED), feed.scalars[NEXT_NUMBER])
+    if slot != FREE:
+        outbox.scalars[FEED_SLOT] = slot
+    return slot
+
+
+@kernel
 def write_packet_header(octets, at, feed, sending_time_ns, first_number, packet_flags, message_count):
-    """The 24 bytes at `at`."""
-    md.put_packetHeader_SendingTime(octets, at, sending_time_ns)
-    md.put_packetHeader_SeqNum(octets, at, first_number)
-    md.put_packetHeader_ChannelId(octets, at, feed.scalars[CHANNEL_ID])
-    md.put_packetHeader_PktFlags(octets, at, packet_flags)
-    md.put_packetHeader_MsgCount(octets, at, message_count)
-    md.put_packetHeader_Epoch(octets, at, feed.scalars[EPOCH])
+    """The 24 bytes at `at`: SendingTime; SeqNum; ChannelId, PktFlags, MsgCount, Epoch."""
+    store_u64(octets, at, sending_time_ns)
+    store_u64(octets, at + 8, first_number)
+    flags_and_count = (packet_flags << 16) | ((message_count & 0xFF) << 24)
+    store_u64(octets, at + 16, (feed.scalars[CHANNEL_ID] & 0xFFFF) | flags_and_count | (feed.scalars[EPOCH] << 32))
     return md.packetHeader_SIZE
 
 

@@ -19,15 +19,14 @@ from appliance.publisher.packet import (
 from native.jit import kernel
 from native.layout import FEED_ENTRY, FEED_HEADER
 from native.limits import DATAGRAM_PAYLOAD_BYTES_MAX, FEED_HEADER_BYTES
-from native.lowlevel import copy_bytes, setter, store_release64
+from native.lowlevel import copy_words, setter, store_release64
 
 ENTRY_BYTES = FEED_ENTRY.itemsize
 _COMMITTED_BYTES = 0
 _NEXT_SEQUENCE = 1
 
 _put_first_sequence = setter("u64", FEED_ENTRY.fields["first_sequence"][1])  # type: ignore[index]
-_put_message_count = setter("u32", FEED_ENTRY.fields["message_count"][1])  # type: ignore[index]
-_put_payload_bytes = setter("u32", FEED_ENTRY.fields["payload_bytes"][1])  # type: ignore[index]
+_put_message_count_and_payload_bytes = setter("u64", FEED_ENTRY.fields["message_count"][1])  # type: ignore[index]
 
 MESSAGES_RESERVE = 64
 BYTES_A_MESSAGE_MAX = 136
@@ -62,19 +61,19 @@ def has_room(feed, open_orders, instruments, unsent_packets):
 
 @kernel
 def append(feed, octets, at, payload_bytes, first_number, message_count):
-    """Store the packet `octets[at:at + payload_bytes]`. Returns 1; 0 where it does not fit: then this packet and all
-    after it are published only."""
+    """Store the packet `octets[at:at + payload_bytes]`, which is whole words long, as messages are. Returns 1; 0 where
+    it does not fit: then this packet and all after it are published only."""
+    assert payload_bytes & 7 == 0
     used = feed.scalars[STORE_USED]
     store = feed.store
-    if used + ENTRY_BYTES + ((payload_bytes + 7) & ~7) > store.size:
+    if used + ENTRY_BYTES + payload_bytes > store.size:
         feed.scalars[STORE_USED] = store.size
         return 0
     _put_first_sequence(store, used, first_number)
-    _put_message_count(store, used, message_count)
-    _put_payload_bytes(store, used, payload_bytes)
+    _put_message_count_and_payload_bytes(store, used, message_count | (payload_bytes << 32))
     start = used + ENTRY_BYTES
-    copy_bytes(store, start, octets, at, payload_bytes)
-    used = start + ((payload_bytes + 7) & ~7)
+    copy_words(store, start, octets, at, payload_bytes >> 3)
+    used = start + payload_bytes
     feed.scalars[STORE_USED] = used
     feed.scalars[STORE_WHOLE_BYTES] = used
     feed.scalars[STORE_NEXT_NUMBER] = first_number + message_count

@@ -67,6 +67,7 @@ class Connection:
         self._batch_sent_bytes = 0
         self._awaits_snapshot = False
         self._refusals = 0
+        self._beats = self._beats_second = 0
         self._ending = False
         """What waits is sent, then nothing more."""
         self._lingers = False
@@ -163,17 +164,30 @@ class Connection:
                         TerminationCode.RE_REQUEST_IN_PROGRESS,
                     )
                 self.server.counters["requests"] += 1
-                if not self._log_on.is_established:
-                    raise Closed("closed_not_logged_on", "asked without logging on.", TerminationCode.UNSPECIFIED_ERROR)
+                if not self._log_on.may_ask(time.time_ns()):
+                    why = (
+                        "its key is not good any more." if self._log_on.is_established else "asked without logging on."
+                    )
+                    raise Closed("closed_not_logged_on", why, TerminationCode.UNSPECIFIED_ERROR)
                 self._asked(name, values)
             case "Negotiate" | "Establish":
                 self._logs_on(name, values)
             case "Terminate":
                 raise Closed("closed_by_client", "the client terminated.", TerminationCode.FINISHED)
             case "Sequence" | "UnsequencedHeartbeat":
-                pass
+                self._beat()
             case _:
                 raise Closed("closed_garbage", f"{name} has no place here.", TerminationCode.UNSPECIFIED_ERROR)
+
+    def _beat(self) -> None:
+        """A heartbeat takes nothing of an allocation, so there is another end to them."""
+        second = int(self._active_at)
+        if second != self._beats_second:
+            self._beats_second, self._beats = second, 0
+        self._beats += 1
+        if self._beats > self.limits.heartbeats_a_second_max:
+            sentence = f"more than {self.limits.heartbeats_a_second_max} heartbeats came in a second."
+            raise Closed("closed_greedy", sentence, TerminationCode.UNSPECIFIED_ERROR)
 
     def _logs_on(self, name: str, values: Any) -> None:
         """Answer; each attempt counts against the allocation of its source, so that nobody can guess for long."""
@@ -184,7 +198,9 @@ class Connection:
             raise Closed("closed_garbage", "A second Negotiate came.", TerminationCode.UNSPECIFIED_ERROR)
         if self.server.allocations.take(self.source, 0, time.time_ns()) is not None:
             raise Closed("closed_exhausted", "its allocation is exhausted.", TerminationCode.UNSPECIFIED_ERROR)
+        refused_before = self._log_on.refused
         self._small += self._log_on.take(name, values, time.time_ns())
+        self.server.counters["log_ons_refused"] += self._log_on.refused - refused_before
         if self._log_on.is_established and self._log_on.key_id:
             self.client = f"key {self._log_on.key_id}"
         if self._log_on.refused > _LOG_ONS_REFUSED_MAX:

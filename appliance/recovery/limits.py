@@ -27,6 +27,8 @@ class ServerLimits:
     messages: Allocation = _MESSAGES
     refusals_in_a_row_max: int = 32
     """A client that asks on so often though its allocation is exhausted is terminated."""
+    heartbeats_a_second_max: int = 32
+    """Of a connection; they take nothing of an allocation."""
     idle_seconds_max: float = 60.0
     """Longest silence of a client, and longest time that a frame may take to arrive."""
     stall_seconds_max: float = 5.0

@@ -1,16 +1,16 @@
 """Who a client is: FIXP Negotiate and Establish with credentials (`wire.credentials`), where keys are configured.
 
-Taken is what was signed with the secret of a known key, whose Timestamp is within 5 s of our clock and later than that
-of every message of the key that was taken before: what somebody has recorded is worth nothing. Without keys both
-messages are answered and mean nothing.
+Taken is what was signed with a secret of a known key that is valid now, whose Timestamp is within 5 s of our clock and
+later than that of every message of the key that was taken before: what somebody has recorded is worth nothing. A key
+that is taken away, or ends, ends what was logged on with it. Without keys both messages are answered and mean nothing.
 """
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any, Final
 
+from appliance.keys import KeysFile
 from appliance.recovery.answers import fixp_frame
 from appliance.recovery.codes import EstablishmentRejectCode, NegotiationRejectCode
 from wire import credentials
@@ -21,54 +21,33 @@ FLOW_NONE: Final = 3
 _NO_SECRET: Final = bytes(32)
 
 
-class KeysError(Exception):
-    """The file of keys cannot be used; the message is one sentence."""
-
-
 class Keys:
-    """The secrets by key id, read again when their file changes, and what was taken of each key."""
+    """The keys of a file (`appliance.keys`), and what was taken of each of them."""
 
-    def __init__(self, path: Path) -> None:
-        """Read the file (`wire.credentials.read_keys`), which only its owner may read. Raises KeysError."""
-        self._path = path
-        self._secrets, self._seen = self._read()
+    def __init__(self, path: str | Path) -> None:
+        """Read the file. Raises KeysError."""
+        self.file: Final = KeysFile(path)
         self._newest_ns: dict[str, int] = {}
 
-    def refresh(self) -> str:
-        """Read the file again if it has changed; returns why it cannot be used, and the keys of before stay good."""
-        try:
-            found = os.stat(self._path)
-            if (found.st_mtime_ns, found.st_size, found.st_ino) != self._seen:
-                self._secrets, self._seen = self._read()
-        except OSError as error:
-            return f"{self._path}: cannot be read: {error.strerror}."
-        except KeysError as error:
-            return str(error)
-        return ""
-
-    def _read(self) -> tuple[dict[str, bytes], tuple[int, int, int]]:
-        try:
-            found = os.stat(self._path)
-            if found.st_mode & 0o077:
-                raise KeysError(f"{self._path}: others than its owner may use it; run chmod 600 on it.")
-            keys = credentials.read_keys(self._path)
-        except OSError as error:
-            raise KeysError(f"{self._path}: cannot be read: {error.strerror}.") from None
-        except credentials.CredentialsError as error:
-            raise KeysError(str(error)) from None
-        return keys, (found.st_mtime_ns, found.st_size, found.st_ino)
-
     def secret_of(self, given: credentials.Credentials, text: bytes, timestamp_ns: int, now_ns: int) -> bytes | None:
-        """The secret with which `text` was signed; None where it was not, or is too old or not new."""
-        secret = self._secrets.get(given.key_id)
-        # the same time for keys that exist and that do not
-        is_right = credentials.is_right(secret or _NO_SECRET, text, given.mac)
-        if secret is None or not is_right or abs(now_ns - timestamp_ns) > STALE_NS:
+        """The secret with which `text` was signed; None where no valid one was it, or it is too old or not new."""
+        found: bytes | None = None
+        for octets in self._valid(given.key_id, now_ns) or [_NO_SECRET]:  # the same time for keys that do not exist
+            if credentials.is_right(octets, text, given.mac) and octets is not _NO_SECRET:
+                found = octets
+        if found is None or abs(now_ns - timestamp_ns) > STALE_NS:
             return None
         if timestamp_ns <= self._newest_ns.get(given.key_id, 0):
             return None
         self._newest_ns[given.key_id] = timestamp_ns
-        return secret
+        return found
+
+    def is_valid(self, key_id: str, now_ns: int) -> bool:
+        """Whether the key has a secret that is good now."""
+        return bool(self._valid(key_id, now_ns))
+
+    def _valid(self, key_id: str, now_ns: int) -> list[bytes]:
+        return [secret.octets for secret in self.file.keys.get(key_id, ()) if secret.is_valid_at(now_ns)]
 
 
 class LogOn:
@@ -81,8 +60,12 @@ class LogOn:
         self.key_id = ""
         """Who it is; empty without keys."""
         self.is_established = keys is None
-        """It may ask."""
+        """It may ask, as long as its key is good."""
         self.refused = 0
+
+    def may_ask(self, now_ns: int) -> bool:
+        """It has logged on, with a key that is still good, or nobody needs to."""
+        return self.is_established and (self._keys is None or self._keys.is_valid(self.key_id, now_ns))
 
     def take(self, name: str, values: Any, now_ns: int) -> bytes:
         """The answer to a Negotiate or Establish, as a frame."""

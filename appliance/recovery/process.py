@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import json
 import logging
 import os
@@ -16,14 +15,17 @@ from pathlib import Path
 from typing import Final
 
 from appliance.config import Config
+from appliance.journal.process import die_with
+from appliance.journal.records import JournalError
+from appliance.keys import KeysError
+from appliance.recovery.few_lines import FewLines
 from appliance.recovery.limits import ServerLimits
-from appliance.recovery.logon import Keys, KeysError
+from appliance.recovery.logon import Keys
 from appliance.recovery.server import RecoveryServer
 from appliance.recovery.snapshots import BookSizes, SnapshotDesk
 from appliance.recovery.store import FeedStore, StoreError
 from appliance.recovery.warm_up import warm_up
 
-_PR_SET_PDEATHSIG: Final = 1
 _STORE_POLL_SECONDS: Final = 0.02
 _NICENESS: Final = 10
 """Whoever lost messages can wait; whoever trades can not."""
@@ -35,17 +37,6 @@ log = logging.getLogger("pitwire.recovery")
 
 class RecoveryError(Exception):
     """The server cannot start; the message is one sentence that says why."""
-
-
-def die_with(parent_pid: int) -> None:
-    """Ask the kernel for SIGTERM when process `parent_pid`, our parent, ends. Raises RecoveryError if it has already.
-
-    The kernel means the thread that started us: a parent must start this server from a thread that stays.
-    """
-    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0) != 0:
-        raise RecoveryError(f"prctl(PR_SET_PDEATHSIG) failed: {os.strerror(ctypes.get_errno())}.")
-    if os.getppid() != parent_pid:
-        raise RecoveryError(f"The parent process {parent_pid} has ended already.")
 
 
 def open_store(path: str | Path, wait_seconds: float) -> FeedStore:
@@ -103,7 +94,11 @@ def run(
     `ip`, `tcp_port` and `limits` replace those of `config`. SIGUSR1 writes the counters to the log.
     """
     if parent_pid is not None:
-        die_with(parent_pid)
+        try:
+            die_with(parent_pid)
+        except JournalError as error:
+            raise RecoveryError(str(error)) from None
+    log.addFilter(FewLines())
     os.nice(_NICENESS)
     table = config.recovery
     if table.cpu >= 0:
@@ -116,7 +111,7 @@ def run(
     limits = limits or ServerLimits.of(table)
     allow_descriptors(limits.connections_max)
     try:
-        keys = Keys(Path(table.keys_file)) if table.keys_file else None
+        keys = Keys(table.keys_file) if table.keys_file else None
     except KeysError as error:
         raise RecoveryError(str(error)) from None
     store = open_store(store_path, wait_seconds)

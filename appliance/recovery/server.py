@@ -67,7 +67,6 @@ class RecoveryServer:
         self._accepts = False
         self._sweeping: asyncio.Task[None] | None = None
         self._look_at = 0.0
-        self._keys_fault = ""
 
     async def start(self, ip: str, tcp_port: int) -> tuple[str, int]:
         """Listen on `ip`:`tcp_port` (0: any free port); returns where. Raises OSError."""
@@ -177,7 +176,8 @@ class RecoveryServer:
             if now >= self._look_at:
                 self._look_at = now + _LOOK_SECONDS
                 self.channels.look()
-                self._refresh_keys()
+                if self.keys is not None:
+                    self.keys.file.refresh()
             behind = False
             for store in self.channels:
                 try:
@@ -191,12 +191,6 @@ class RecoveryServer:
                 connection.check(now)
             self._listen(True)
             await asyncio.sleep(0 if behind else _SWEEP_SECONDS)
-
-    def _refresh_keys(self) -> None:
-        fault = self.keys.refresh() if self.keys is not None else ""
-        if fault and fault != self._keys_fault:
-            log.error("the keys stay as they were: %s", fault)
-        self._keys_fault = fault
 
     def refusal_of_range(
         self, client: Connection, store: FeedStore | None, request: Any
@@ -214,8 +208,7 @@ class RecoveryServer:
         if not store.holds(request.FromSeqNo, request.Count):
             store.poll()
         if not store.holds(request.FromSeqNo, request.Count):
-            held = f"Published: {store.first_sequence}..{store.next_sequence - 1}."
-            return RejectCode.OUT_OF_RANGE, held if store.next_sequence else "Nothing was published yet."
+            return RejectCode.OUT_OF_RANGE, store.held
         return None
 
     def refusal_of_snapshot(

@@ -10,14 +10,16 @@ import time
 import weakref
 from collections import deque
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 
 from appliance.feed_book.apply import apply_entries
+from appliance.feed_book.load import load_seed
 from appliance.feed_book.read import copy_levels, copy_orders, count_orders
 from appliance.feed_book.records import FEED_INSTRUMENT, FEED_ROW
-from appliance.feed_book.state import FeedBooks, allocate_feed_books, find_instrument
+from appliance.feed_book.seed import Seed, SeedError, read_seed
+from appliance.feed_book.state import FeedBooks, allocate_feed_books, find_instrument, levels_while_open
 from appliance.recovery.answers import Answer
 from appliance.recovery.codes import RejectCode
 from appliance.recovery.limits import ServerLimits
@@ -41,6 +43,7 @@ class BookSizes:
     """The instruments, in the order in which a snapshot of all has them."""
     orders: int
     levels: int
+    """Of the matching core."""
 
 
 class Asker(Protocol):
@@ -55,6 +58,16 @@ class Asker(Protocol):
 
     def reject(self, code: RejectCode, reason: str, *, session_id: bytes, timestamp: int = 0) -> None:
         """There will be none."""
+
+
+class Question(NamedTuple):
+    """Who waits for what, and for how long (on the monotonic clock)."""
+
+    asker: Asker
+    store: FeedStore
+    instrument_id: int
+    minimum_sequence: int
+    until: float
 
 
 class Snapshot:
@@ -90,13 +103,29 @@ class SnapshotAnswer:
 class Follower:
     """The books of one channel, as far as its store was followed."""
 
-    def __init__(self, store: FeedStore, sizes: BookSizes) -> None:
+    def __init__(self, store: FeedStore, sizes: BookSizes, seed: Seed | None = None) -> None:
+        """`seed`: what the channels had come to before the store's first message."""
         self.store: Final = store
         self._security_ids = sizes.security_ids
-        self.books: Final[FeedBooks] = allocate_feed_books(len(sizes.security_ids), sizes.orders, sizes.levels)
+        self.books: Final[FeedBooks] = allocate_feed_books(
+            len(sizes.security_ids), sizes.orders, levels_while_open(sizes.levels)
+        )
         self.fault = ""
         """Why the books are not right any more; empty: they are."""
         self._at = 0
+        if seed is not None:
+            self._begin_with(seed)
+
+    def _begin_with(self, seed: Seed) -> None:
+        try:
+            instruments, rows, counts, next_number = seed.books_of(self.store.channel_id)
+        except SeedError as error:
+            self.fault = str(error)
+            return
+        # kernels take arrays that can be written, whatever the file gave
+        code = int(load_seed(self.books, instruments.copy(), rows.copy(), counts.copy(), next_number))
+        if code < 0:
+            self.fault = f"what was kept of it cannot be had: {sentence_of_error(code)}"
 
     def follow(self) -> bool:
         """Apply what was indexed since, a little at a time; returns whether there is more."""
@@ -124,7 +153,7 @@ class Follower:
     @property
     def as_of_sequence(self) -> int:
         """Number of the last message in the books; 0: none was published."""
-        return int(self.books.state[0]["next_sequence"]) - 1 if self.store.next_sequence else 0
+        return int(self.books.state[0]["next_sequence"]) - 1
 
     def snapshot(self, instrument_id: int, batch_bytes: int) -> Snapshot:
         """Of one instrument, or with 0 of all. An instrument of which nothing was published has no entries."""
@@ -201,7 +230,7 @@ class SnapshotDesk:
         self._sizes = sizes
         self._limits = limits
         self._followers: dict[bytes, Follower] = {}
-        self._waiting: deque[tuple[Asker, FeedStore, int, int, float]] = deque()
+        self._waiting: deque[Question] = deque()
         self._alive: weakref.WeakSet[Snapshot] = weakref.WeakSet()
         self._latest: dict[tuple[bytes, int], Snapshot] = {}
 
@@ -212,60 +241,74 @@ class SnapshotDesk:
         if instrument_id and instrument_id not in self._sizes.security_ids:
             return RejectCode.OUT_OF_RANGE, f"There is no instrument {instrument_id}."
         if minimum_sequence and minimum_sequence >= store.next_sequence:
-            published = f"Published: {store.first_sequence}..{store.next_sequence - 1}."
-            return RejectCode.OUT_OF_RANGE, f"{published} retry_ns={_RETRY_NS}"
+            return RejectCode.OUT_OF_RANGE, f"{store.held} retry_ns={_RETRY_NS}"
         if sum(snapshot.size_bytes for snapshot in self._alive) >= self._limits.snapshot_bytes_max:
             return RejectCode.REQUEST_LIMIT_EXCEEDED, f"Too many snapshots are being sent. retry_ns={_RETRY_NS}"
         return None
 
     def ask(self, asker: Asker, store: FeedStore, instrument_id: int, minimum_sequence: int) -> None:
         """Answer now where that can be, else as soon as the books have got so far."""
-        self._waiting.append((asker, store, instrument_id, minimum_sequence, time.monotonic() + _WAIT_SECONDS_MAX))
-        self._answer_all()
+        self._follower(store).follow()
+        question = Question(asker, store, instrument_id, minimum_sequence, time.monotonic() + _WAIT_SECONDS_MAX)
+        if not self._answer(question):
+            self._waiting.append(question)
 
     def work(self, main: FeedStore, stores: list[FeedStore]) -> bool:
         """Follow the stores a little further, and answer; returns whether there is more to follow."""
-        open_ids = {store.topic_session_id for store in stores}
-        self._followers = {key: follower for key, follower in self._followers.items() if key in open_ids}
+        self._followers = {key: one for key, one in self._followers.items() if one.store in stores}
         self._follower(main)  # from the start, so that a late joiner need not wait; others when they are asked for
         behind = False
         for follower in self._followers.values():
             behind |= follower.follow()
-        self._answer_all()
+        for _ in range(len(self._waiting)):
+            question = self._waiting.popleft()
+            if question.store not in stores:
+                reason = "The publisher was started anew meanwhile."
+                session_id = question.store.topic_session_id
+                question.asker.reject(RejectCode.INVALID_SESSION, reason, session_id=session_id)
+            elif not self._answer(question):
+                self._waiting.append(question)
         reused_from = time.monotonic() - self._limits.snapshot_reuse_seconds
         self._latest = {key: snapshot for key, snapshot in self._latest.items() if snapshot.made_at >= reused_from}
         return behind
 
     def _follower(self, store: FeedStore) -> Follower:
         follower = self._followers.get(store.topic_session_id)
-        if follower is None:
-            follower = self._followers[store.topic_session_id] = Follower(store, self._sizes)
+        if follower is None or follower.store is not store:
+            follower = self._followers[store.topic_session_id] = self._begin(store)
         return follower
 
-    def _answer_all(self) -> None:
-        for _ in range(len(self._waiting)):
-            asker, store, instrument_id, minimum_sequence, until = self._waiting.popleft()
-            if not asker.awaits_snapshot:
-                continue
-            follower = self._follower(store)
-            follower.follow()
-            found = self._latest.get((store.topic_session_id, instrument_id))
-            if found is None or found.as_of_sequence < minimum_sequence or self._is_old(found):
-                if follower.fault:
-                    reason = f"The books of channel {store.channel_id} are not right: {follower.fault}"
-                    asker.reject(RejectCode.OUT_OF_RANGE, reason, session_id=store.topic_session_id)
-                    continue
-                if not follower.is_ready or follower.as_of_sequence < minimum_sequence:
-                    if time.monotonic() < until:
-                        self._waiting.append((asker, store, instrument_id, minimum_sequence, until))
-                    else:
-                        reason = f"The books are behind. retry_ns={_RETRY_NS}"
-                        asker.reject(RejectCode.REQUEST_LIMIT_EXCEEDED, reason, session_id=store.topic_session_id)
-                    continue
-                found = follower.snapshot(instrument_id, self._limits.batch_bytes)
-                self._alive.add(found)
-                self._latest[store.topic_session_id, instrument_id] = found
-            asker.answer_snapshot(SnapshotAnswer(found), found.messages)
+    def _begin(self, store: FeedStore) -> Follower:
+        try:
+            return Follower(store, self._sizes, read_seed(store.path.parent))
+        except SeedError as error:
+            follower = Follower(store, self._sizes)
+            follower.fault = str(error)
+            return follower
+
+    def _answer(self, question: Question) -> bool:
+        """Answer, refuse, or (False) not yet: the books have not got so far."""
+        asker, store, instrument_id, minimum_sequence, until = question
+        if not asker.awaits_snapshot:
+            return True  # it is gone
+        follower = self._follower(store)
+        found = self._latest.get((store.topic_session_id, instrument_id))
+        if found is None or found.as_of_sequence < minimum_sequence or self._is_old(found):
+            if follower.fault:
+                reason = f"The books of channel {store.channel_id} are not right: {follower.fault}"
+                asker.reject(RejectCode.OUT_OF_RANGE, reason, session_id=store.topic_session_id)
+                return True
+            if not follower.is_ready or follower.as_of_sequence < minimum_sequence:
+                if time.monotonic() < until:
+                    return False
+                reason = f"The books are behind. retry_ns={_RETRY_NS}"
+                asker.reject(RejectCode.REQUEST_LIMIT_EXCEEDED, reason, session_id=store.topic_session_id)
+                return True
+            found = follower.snapshot(instrument_id, self._limits.batch_bytes)
+            self._alive.add(found)
+            self._latest[store.topic_session_id, instrument_id] = found
+        asker.answer_snapshot(SnapshotAnswer(found), found.messages)
+        return True
 
     def _is_old(self, snapshot: Snapshot) -> bool:
         return time.monotonic() - snapshot.made_at > self._limits.snapshot_reuse_seconds

@@ -69,13 +69,13 @@ class FeedStore:
 
     @property
     def first_sequence(self) -> int:
-        """Number of the oldest message held; 0 while there is none."""
-        return int(self._state[index.FIRST_SEQUENCE])
+        """Number of the oldest message that is held, or will be."""
+        return int(self._state[index.FIRST_SEQUENCE]) or int(self._header[0]["first_sequence"]) or 1
 
     @property
     def next_sequence(self) -> int:
-        """One above the newest message indexed; 0 while there is none."""
-        return int(self._state[index.NEXT_SEQUENCE])
+        """One above the newest message indexed."""
+        return int(self._state[index.NEXT_SEQUENCE]) or self.first_sequence
 
     @property
     def indexed_bytes(self) -> int:
@@ -119,7 +119,15 @@ class FeedStore:
 
     def holds(self, from_sequence: int, count: int) -> bool:
         """Whether messages [from_sequence, from_sequence + count) were all published; count must be positive."""
-        return count > 0 and 0 < self.first_sequence <= from_sequence and from_sequence + count <= self.next_sequence
+        return count > 0 and self.first_sequence <= from_sequence and from_sequence + count <= self.next_sequence
+
+    @property
+    def held(self) -> str:
+        """A sentence that says which messages are held."""
+        first, following = self.first_sequence, self.next_sequence
+        if first == following:
+            return "Nothing was published yet." if first == 1 else f"Held: from message {first} on, which is the next."
+        return f"Published: {first}..{following - 1}." if first == 1 else f"Held: {first}..{following - 1}."
 
     def cursor(self, from_sequence: int) -> np.ndarray:
         """int64[encode.CURSOR_COUNT], at message `from_sequence`, which the store must hold."""

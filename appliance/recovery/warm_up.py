@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from appliance.feed_book.seed import FORMS, SEED_CHANNEL, Seed, seed_of
 from appliance.recovery.answers import RangeAnswer, scratch_for
 from appliance.recovery.snapshots import BookSizes, Follower
 from appliance.recovery.store import FEED_FILE_NAME, FeedStore
@@ -29,7 +30,13 @@ def warm_up(*, snapshots: bool = True) -> None:
             follower = Follower(store, BookSizes((1,), 16, 16))
             follower.follow()
             follower.snapshot(0, 1)
+            Follower(FeedStore(path, poll=False), BookSizes((1,), 16, 16), _small_seed())
         store.close()
+
+
+def _small_seed() -> Seed:
+    """Of a day without a message."""
+    return seed_of({**FORMS, "seed.channels": np.ones(3, SEED_CHANNEL)})
 
 
 def _small_store() -> bytes:

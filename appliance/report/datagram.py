@@ -10,7 +10,7 @@ import numpy as np
 from appliance.report.log import count_for_firm
 from appliance.state import FREE, PAYLOAD_AT, QUIET, SLOT_BYTES, open_slot
 from native import counters
-from native.jit import kernel
+from native.jit import inner_kernel, kernel
 from native.limits import DATAGRAM_PAYLOAD_BYTES_MAX
 from native.lowlevel import store_u64
 from wire.gen import fixp
@@ -21,6 +21,9 @@ SESSION_BITS_SHIFT = 48
 """ExecID = session << 48 | number of the report in the session."""
 
 CONTEXT_BYTES = fixp.messageHeader_SIZE + fixp.Context_BLOCK_LENGTH
+_CONTEXT_HEADER = (
+    fixp.Context_BLOCK_LENGTH | (fixp.Context_TEMPLATE_ID << 16) | (fixp.SCHEMA_ID << 32) | (fixp.SCHEMA_VERSION << 48)
+)
 
 
 @kernel
@@ -29,32 +32,36 @@ def begin_message(tables, outbox, session, schema_id, template_id, block_bytes):
 
     FREE when the outbox is quiet, or has no slot left (the pipeline drains it long before).
     """
+    block = begin_unwritten(tables, outbox, session, schema_id, template_id, block_bytes)
+    if block != FREE:
+        outbox.octets[block : block + block_bytes] = 0
+    return block
+
+
+@inner_kernel
+def begin_unwritten(tables, outbox, session, schema_id, template_id, block_bytes):
+    """`begin_message` for a block of which the caller writes every byte."""
     if outbox.scalars[QUIET] != 0:
         _count(tables, session, schema_id, template_id)
         return np.int64(FREE)
     message_bytes = oe.messageHeader_SIZE + block_bytes
     slot = outbox.session_slot[session]
-    if slot != FREE and outbox.payload_bytes[slot] + message_bytes > DATAGRAM_PAYLOAD_BYTES_MAX:
-        slot = np.int64(FREE)
-    if slot == FREE:
+    payload_bytes = outbox.payload_bytes[slot] if slot != FREE else np.int64(DATAGRAM_PAYLOAD_BYTES_MAX)
+    if payload_bytes + message_bytes > DATAGRAM_PAYLOAD_BYTES_MAX:
         slot = _open(tables, outbox, session)
         if slot == FREE:
             return np.int64(FREE)
-    octets = outbox.octets
-    at = slot * SLOT_BYTES + PAYLOAD_AT + outbox.payload_bytes[slot]
-    oe.put_messageHeader_blockLength(octets, at, block_bytes)
-    oe.put_messageHeader_templateId(octets, at, template_id)
-    oe.put_messageHeader_schemaId(octets, at, schema_id)
-    oe.put_messageHeader_version(octets, at, oe.SCHEMA_VERSION if schema_id == oe.SCHEMA_ID else fixp.SCHEMA_VERSION)
-    block = at + oe.messageHeader_SIZE
-    octets[block : block + block_bytes] = 0
-    outbox.payload_bytes[slot] += message_bytes
+        payload_bytes = np.int64(CONTEXT_BYTES)
+    at = slot * SLOT_BYTES + PAYLOAD_AT + payload_bytes
+    version = np.int64(oe.SCHEMA_VERSION if schema_id == oe.SCHEMA_ID else fixp.SCHEMA_VERSION)
+    store_u64(outbox.octets, at, block_bytes | (template_id << 16) | (schema_id << 32) | (version << 48))
+    outbox.payload_bytes[slot] = payload_bytes + message_bytes
     outbox.message_count[slot] += 1
     _count(tables, session, schema_id, template_id)
-    return block
+    return at + oe.messageHeader_SIZE
 
 
-@kernel
+@inner_kernel
 def _count(tables, session, schema_id, template_id):
     tables.sessions[session]["next_out_seq"] += 1
     tables.counters[counters.REPORTS_OUT] += 1
@@ -81,10 +88,7 @@ def _open(tables, outbox, session):
         return slot
     octets = outbox.octets
     at = slot * SLOT_BYTES + PAYLOAD_AT
-    fixp.put_messageHeader_blockLength(octets, at, fixp.Context_BLOCK_LENGTH)
-    fixp.put_messageHeader_templateId(octets, at, fixp.Context_TEMPLATE_ID)
-    fixp.put_messageHeader_schemaId(octets, at, fixp.SCHEMA_ID)
-    fixp.put_messageHeader_version(octets, at, fixp.SCHEMA_VERSION)
+    store_u64(octets, at, _CONTEXT_HEADER)
     block = at + fixp.messageHeader_SIZE
     store_u64(octets, block + fixp.Context_SessionId_OFFSET, row["uuid_low"])
     store_u64(octets, block + fixp.Context_SessionId_OFFSET + 8, row["uuid_high"])

@@ -13,6 +13,8 @@ A process that reads it shows nobody an entry of which `sequence` is above `dura
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import numpy as np
 
 from appliance.state import FREE, PAYLOAD_AT, SLOT_BYTES
@@ -20,7 +22,7 @@ from native import counters
 from native.arrays import Arrays
 from native.jit import kernel
 from native.layout import NO_INDEX
-from native.lowlevel import copy_bytes, store_release64
+from native.lowlevel import copy_bytes, copy_words, load_u64, setter, store_release64
 from native.session_layout import (
     REPORT_ENTRY,
     REPORT_FORMAT_VERSION,
@@ -32,9 +34,22 @@ from wire.gen import order_entry as oe
 
 REPORT_HEADER_BYTES = REPORT_HEADER.itemsize
 ENTRY_BYTES = REPORT_ENTRY.itemsize
+ENTRY_BITS = ENTRY_BYTES.bit_length() - 1
+assert 1 << ENTRY_BITS == ENTRY_BYTES
 RETRANSMIT_MESSAGES_MAX = 4096
 RETRANSMIT_BYTES_MAX = 1 << 16
 """Of messages, in answer to one request (PROTOCOLS 3.1)."""
+
+_FIELDS = cast(Any, REPORT_ENTRY.fields)
+_put_sequence = setter("u64", _FIELDS["sequence"][1])
+_put_number = setter("u64", _FIELDS["number"][1])
+_put_firm_number = setter("u64", _FIELDS["firm_number"][1])
+_put_previous = setter("i64", _FIELDS["previous"][1])
+_put_jump = setter("i64", _FIELDS["jump"][1])
+_put_index_before = setter("i64", _FIELDS["index_before"][1])
+_put_session_and_generation = setter("u64", _FIELDS["session"][1])
+_put_firm_and_message_bytes = setter("u64", _FIELDS["firm"][1])
+assert _FIELDS["generation"][1] == _FIELDS["session"][1] + 4 and _FIELDS["message_bytes"][1] == _FIELDS["firm"][1] + 4
 
 # indexes of `ReportLog.scalars`
 USED_PLACES = 0
@@ -52,7 +67,7 @@ class ReportLog(Arrays):
     entries: np.ndarray
     """REPORT_ENTRY[n]: the same memory; only where entries begin it is one"""
     firm_numbers: np.ndarray
-    """int64[sessions]: of each firm the number that its next entry gets; `tables.firm_numbers` once all datagrams are
+    """int64[firms]: of each firm the number that its next entry gets; `tables.firm_numbers` once all datagrams are
     finished"""
     newest: np.ndarray
     """int64[sessions]: place of each session's newest entry, or FREE"""
@@ -66,7 +81,7 @@ class ReportLog(Arrays):
     """int64[1]: of committed_bytes"""
 
 
-def map_report_log(memory: np.ndarray, sessions: int) -> ReportLog:
+def map_report_log(memory: np.ndarray, sessions: int, firms: int) -> ReportLog:
     """An empty log in zeroed `memory` (uint8[REPORT_HEADER_BYTES + a multiple of ENTRY_BYTES])."""
     header = memory[:REPORT_HEADER_BYTES].view(REPORT_HEADER)
     octets = memory[REPORT_HEADER_BYTES:]
@@ -81,7 +96,7 @@ def map_report_log(memory: np.ndarray, sessions: int) -> ReportLog:
         header,
         octets,
         octets.view(REPORT_ENTRY),
-        np.ones(sessions, np.int64),
+        np.ones(firms, np.int64),
         np.full(sessions, FREE, np.int64),
         np.full(sessions, FREE, np.int64),
         np.zeros(RETRANSMIT_MESSAGES_MAX, np.int64),
@@ -131,54 +146,56 @@ def take_firm_numbers(tables, log):
 def append_datagram(tables, log, outbox, slot, session, head_bytes, sequence):
     """Keep the messages of the datagram in `slot`, which begin `head_bytes` behind its start and tell of nothing newer
     than the record `sequence`. Returns how many were kept: none more once one has found no room."""
+    row = tables.sessions[session]
+    whose = session | (np.int64(row["generation"]) << 32)
+    firm = np.int64(row["firm"])
     octets = outbox.octets
     at = slot * SLOT_BYTES + PAYLOAD_AT + head_bytes
     end = slot * SLOT_BYTES + PAYLOAD_AT + outbox.payload_bytes[slot]
     number = outbox.first_number[slot]
+    newest = log.newest[session]
+    place = log.scalars[USED_PLACES]
     kept = np.int64(0)
     while at < end:
-        message_bytes = oe.messageHeader_SIZE + oe.get_messageHeader_blockLength(octets, at)
-        schema_id = oe.get_messageHeader_schemaId(octets, at)
-        template = oe.get_messageHeader_templateId(octets, at)
-        firm_number = count_for_firm(tables, log.firm_numbers, session, schema_id, template)
-        places = 1 + (message_bytes + ENTRY_BYTES - 1) // ENTRY_BYTES
-        place = log.scalars[USED_PLACES]
-        if log.scalars[IS_FULL] != 0 or (place + places) * ENTRY_BYTES > log.octets.size:
+        header = load_u64(octets, at)  # blockLength, templateId, schemaId, version
+        message_bytes = oe.messageHeader_SIZE + (header & 0xFFFF)
+        firm_number = count_for_firm(
+            tables, log.firm_numbers, session, (header >> 32) & 0xFFFF, (header >> 16) & 0xFFFF
+        )
+        places = 1 + ((message_bytes + ENTRY_BYTES - 1) >> ENTRY_BITS)
+        entry = place << ENTRY_BITS
+        if log.scalars[IS_FULL] != 0 or entry + (places << ENTRY_BITS) > log.octets.size:
             log.scalars[IS_FULL] = 1
             tables.counters[counters.REPORTS_UNSTORED] += 1
         else:
-            _put(tables, log, place, session, number, firm_number, octets, at, message_bytes, sequence)
-            log.scalars[USED_PLACES] = place + places
+            index_before = jump = np.int64(FREE)
+            if number & (REPORT_INDEX_STRIDE - 1) == 1:
+                index_before = log.newest_indexed[session]
+                if index_before != FREE:
+                    jump = _jump_from(log, index_before)
+                log.newest_indexed[session] = place
+            kept_in = log.octets
+            _put_sequence(kept_in, entry, sequence)
+            _put_number(kept_in, entry, number)
+            _put_firm_number(kept_in, entry, firm_number)
+            _put_previous(kept_in, entry, newest)
+            _put_jump(kept_in, entry, jump)
+            _put_index_before(kept_in, entry, index_before)
+            _put_session_and_generation(kept_in, entry, whose)
+            _put_firm_and_message_bytes(kept_in, entry, firm | (message_bytes << 32))
+            if (at | message_bytes) & 7 == 0:
+                copy_words(kept_in, entry + ENTRY_BYTES, octets, at, message_bytes >> 3)
+            else:
+                copy_bytes(kept_in, entry + ENTRY_BYTES, octets, at, message_bytes)
+            newest = place
+            place += places
             kept += 1
         number += 1
         at += message_bytes
-    store_release64(log.addresses[0], log.scalars[USED_PLACES] * ENTRY_BYTES)
+    log.newest[session] = newest
+    log.scalars[USED_PLACES] = place
+    store_release64(log.addresses[0], place << ENTRY_BITS)
     return kept
-
-
-@kernel
-def _put(tables, log, place, session, number, firm_number, octets, at, message_bytes, sequence):
-    row = tables.sessions[session]
-    entry = log.entries[place]
-    entry["sequence"] = sequence
-    entry["number"] = number
-    entry["session"] = session
-    entry["generation"] = np.int64(row["generation"])
-    entry["firm"] = np.int64(row["firm"])
-    entry["message_bytes"] = message_bytes
-    entry["previous"] = log.newest[session]
-    entry["firm_number"] = firm_number
-    copy_bytes(log.octets, (place + 1) * ENTRY_BYTES, octets, at, message_bytes)
-    log.newest[session] = place
-    entry["index_before"] = FREE
-    entry["jump"] = FREE
-    if number % REPORT_INDEX_STRIDE == 1:
-        before = log.newest_indexed[session]
-        entry["index_before"] = before
-        if before != FREE:
-            entry["jump"] = _jump_from(log, before)
-        log.newest_indexed[session] = place
-    return 0
 
 
 @kernel

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from appliance.report.datagram import begin_message, exec_id, message_number
+from appliance.report.datagram import begin_message, begin_unwritten, exec_id, message_number
 from appliance.report.refusals import mass_canceled, reject
+from appliance.report.words import put_cancel_tail, put_modify_tail, put_new_tail, put_trade_tail
 from appliance.state import FREE, NOW_NS, price_nanos
 from native import codes, counters
-from native.jit import kernel
+from native.jit import inner_kernel, kernel
 from native.layout import (
     COMMAND_BY_VENUE,
     EVENT_ACCEPTED,
@@ -41,7 +42,7 @@ from wire.gen import order_entry as oe
 _HIDDEN = oe.ExecInst_Hidden
 
 
-@kernel
+@inner_kernel
 def report(tables, outbox, told, records, index, events, at, count):
     """Tell the owners of `events[at]` what happened; `events[:count]` are all events of this step, caused by the input
     `records[index]`. `told`: of each event that is a trade fee and balance of the aggressor, then of the maker (int64
@@ -87,7 +88,7 @@ def report(tables, outbox, told, records, index, events, at, count):
     return 0  # EVENT_PHASE and EVENT_AUCTION are the feed's alone
 
 
-@kernel
+@inner_kernel
 def _resting_priority(events, at, count):
     """The place that the order of `events[at]` has, or gets in the events behind it; 0: none."""
     priority = np.int64(events[at]["priority"])
@@ -119,7 +120,7 @@ def count_canceled(tables, request_kind, reason):
     return 0
 
 
-@kernel
+@inner_kernel
 def _receive_time(record, session):
     """When the NIC had the request; null in a report to anybody but its sender."""
     is_asked = np.int64(record["kind"]) <= KIND_MASS_CANCEL and np.int64(record["flags"]) & COMMAND_BY_VENUE == 0
@@ -128,7 +129,7 @@ def _receive_time(record, session):
     return np.int64(oe.ExecutionReportCancel_ReceiveTime_NULL)
 
 
-@kernel
+@inner_kernel
 def _limit_price(tables, event):
     """Price of the order in 1e-9, null for a type without one."""
     ord_type = np.int64(event["ord_type"])
@@ -137,7 +138,7 @@ def _limit_price(tables, event):
     return np.int64(oe.ExecutionReportNew_Price_NULL)
 
 
-@kernel
+@inner_kernel
 def _is_working(event, priority):
     """Whether an accepted order takes part at once: those with a trigger do not, nor does one that waits for its
     auction (it would rest)."""
@@ -149,7 +150,7 @@ def _is_working(event, priority):
     return np.int64(oe.Boolean_True)
 
 
-@kernel
+@inner_kernel
 def _shown(record, event):
     """DisplayQty of an accepted order: what the market data feed would show of it."""
     if np.int64(event["exec_inst"]) & _HIDDEN:
@@ -158,10 +159,10 @@ def _shown(record, event):
     return display_lots if display_lots != 0 else np.int64(event["qty_lots"])
 
 
-@kernel
+@inner_kernel
 def _new(tables, outbox, record, event, priority):
     session = np.int64(event["session"])
-    block = begin_message(
+    block = begin_unwritten(
         tables, outbox, session, oe.SCHEMA_ID, oe.ExecutionReportNew_TEMPLATE_ID, oe.ExecutionReportNew_BLOCK_LENGTH
     )
     if block == FREE:
@@ -181,14 +182,18 @@ def _new(tables, outbox, record, event, priority):
     oe.put_ExecutionReportNew_CumQty(octets, block, np.int64(event["cum_lots"]))
     oe.put_ExecutionReportNew_DisplayQty(octets, block, _shown(record, event))
     oe.put_ExecutionReportNew_MDOrderPriority(octets, block, priority)
-    oe.put_ExecutionReportNew_SecurityID(octets, block, np.int64(instrument["security_id"]))
-    oe.put_ExecutionReportNew_Account(octets, block, np.int64(event["account"]))
-    oe.put_ExecutionReportNew_Side(octets, block, np.int64(event["side"]))
-    oe.put_ExecutionReportNew_OrdType(octets, block, np.int64(event["ord_type"]))
-    oe.put_ExecutionReportNew_TimeInForce(octets, block, np.int64(event["time_in_force"]))
-    oe.put_ExecutionReportNew_OrdStatus(octets, block, oe.OrdStatus_New)
-    oe.put_ExecutionReportNew_ExecInst(octets, block, np.int64(event["exec_inst"]))
-    oe.put_ExecutionReportNew_WorkingIndicator(octets, block, _is_working(event, priority))
+    put_new_tail(
+        octets,
+        block,
+        np.int64(instrument["security_id"]),
+        np.int64(event["account"]),
+        np.int64(event["side"]),
+        np.int64(event["ord_type"]),
+        np.int64(event["time_in_force"]),
+        np.int64(oe.OrdStatus_New),
+        np.int64(event["exec_inst"]),
+        _is_working(event, priority),
+    )
     return 1
 
 
@@ -197,7 +202,7 @@ def _trade(tables, outbox, told, told_at, record, event, aggressor):
     """One side's report of a fill: the aggressor's, or the resting order's. In an auction there is no aggressor: the
     buy has its place."""
     session = np.int64(event["session"]) if aggressor else np.int64(event["maker_session"])
-    block = begin_message(
+    block = begin_unwritten(
         tables,
         outbox,
         session,
@@ -236,13 +241,7 @@ def _trade(tables, outbox, told, told_at, record, event, aggressor):
     oe.put_ExecutionReportTrade_CumQty(octets, block, cum_lots)
     oe.put_ExecutionReportTrade_FeeAmount(octets, block, told[told_at])
     oe.put_ExecutionReportTrade_WalletBalanceAfter(octets, block, told[told_at + 1])
-    oe.put_ExecutionReportTrade_SecurityID(octets, block, np.int64(instrument["security_id"]))
-    oe.put_ExecutionReportTrade_Account(octets, block, account)
-    oe.put_ExecutionReportTrade_Side(octets, block, side)
     filled = leaves_lots == 0
-    oe.put_ExecutionReportTrade_OrdStatus(
-        octets, block, oe.OrdStatus_Filled if filled else oe.OrdStatus_PartiallyFilled
-    )
     if np.int64(event["flags"]) & EVENT_FLAG_AUCTION:
         indicator = np.int64(oe.ExecutionReportTrade_AggressorIndicator_NULL)
         liquidity = np.int64(oe.LastLiquidityInd_Auction)
@@ -252,10 +251,18 @@ def _trade(tables, outbox, told, told_at, record, event, aggressor):
     else:
         indicator = np.int64(oe.Boolean_False)
         liquidity = np.int64(oe.LastLiquidityInd_AddedLiquidity)
-    oe.put_ExecutionReportTrade_AggressorIndicator(octets, block, indicator)
-    oe.put_ExecutionReportTrade_LastLiquidityInd(octets, block, liquidity)
-    oe.put_ExecutionReportTrade_CrossType(octets, block, oe.ExecutionReportTrade_CrossType_NULL)
-    oe.put_ExecutionReportTrade_ContraFirm(octets, block, oe.ExecutionReportTrade_ContraFirm_NULL)
+    put_trade_tail(
+        octets,
+        block,
+        np.int64(instrument["security_id"]),
+        account,
+        side,
+        np.int64(oe.OrdStatus_Filled if filled else oe.OrdStatus_PartiallyFilled),
+        indicator,
+        liquidity,
+        np.int64(oe.ExecutionReportTrade_CrossType_NULL),
+        np.int64(oe.ExecutionReportTrade_ContraFirm_NULL),
+    )
     return 1
 
 
@@ -320,7 +327,7 @@ def _restated(tables, outbox, record, event, reason, priority):
     return 1
 
 
-@kernel
+@inner_kernel
 def _canceled(tables, outbox, record, event, reason):
     """An order is gone. A mass cancel whose sender wants one answer (AckStyle One) gets no report an order; the owner
     of another session's order is told in any case."""
@@ -329,7 +336,7 @@ def _canceled(tables, outbox, record, event, reason):
     is_of_sender = np.int64(record["session"]) == session
     if is_mass_action and is_of_sender and np.int64(record["stp_instruction"]) == oe.AckStyle_One:
         return 0
-    block = begin_message(
+    block = begin_unwritten(
         tables,
         outbox,
         session,
@@ -360,21 +367,23 @@ def _canceled(tables, outbox, record, event, reason):
         block,
         np.int64(record["sequence"]) if is_mass_action else np.int64(oe.ExecutionReportCancel_MassActionReportID_NULL),
     )
-    oe.put_ExecutionReportCancel_SecurityID(octets, block, np.int64(instrument["security_id"]))
-    oe.put_ExecutionReportCancel_Account(octets, block, np.int64(event["account"]))
-    oe.put_ExecutionReportCancel_Side(octets, block, np.int64(event["side"]))
-    oe.put_ExecutionReportCancel_OrdStatus(
-        octets, block, oe.OrdStatus_Expired if reason == codes.RESTATEMENT_EXPIRED else oe.OrdStatus_Canceled
+    put_cancel_tail(
+        octets,
+        block,
+        np.int64(instrument["security_id"]),
+        np.int64(event["account"]),
+        np.int64(event["side"]),
+        np.int64(oe.OrdStatus_Expired if reason == codes.RESTATEMENT_EXPIRED else oe.OrdStatus_Canceled),
+        reason,
     )
-    oe.put_ExecutionReportCancel_ExecRestatementReason(octets, block, reason)
     oe.put_ExecutionReportCancel_CxlQty(octets, block, np.int64(event["qty_lots"]))
     return 1
 
 
-@kernel
+@inner_kernel
 def _replaced(tables, outbox, record, event, priority):
     session = np.int64(event["session"])
-    block = begin_message(
+    block = begin_unwritten(
         tables,
         outbox,
         session,
@@ -399,10 +408,14 @@ def _replaced(tables, outbox, record, event, priority):
     oe.put_ExecutionReportModify_LeavesQty(octets, block, np.int64(event["leaves_lots"]))
     oe.put_ExecutionReportModify_CumQty(octets, block, np.int64(event["cum_lots"]))
     oe.put_ExecutionReportModify_MDOrderPriority(octets, block, priority)
-    oe.put_ExecutionReportModify_SecurityID(octets, block, np.int64(instrument["security_id"]))
-    oe.put_ExecutionReportModify_Account(octets, block, np.int64(event["account"]))
-    oe.put_ExecutionReportModify_Side(octets, block, np.int64(event["side"]))
-    oe.put_ExecutionReportModify_OrdStatus(octets, block, oe.OrdStatus_Replaced)
     retained = np.int64(event["flags"]) & EVENT_FLAG_PRIORITY_RETAINED != 0
-    oe.put_ExecutionReportModify_PriorityRetained(octets, block, 1 if retained else 0)
+    put_modify_tail(
+        octets,
+        block,
+        np.int64(instrument["security_id"]),
+        np.int64(event["account"]),
+        np.int64(event["side"]),
+        np.int64(oe.OrdStatus_Replaced),
+        np.int64(1 if retained else 0),
+    )
     return 1

@@ -10,7 +10,7 @@ import numpy as np
 
 from appliance.accounts.state import FREE, account_of_session
 from native import codes
-from native.jit import kernel
+from native.jit import inner_kernel, kernel
 from native.layout import (
     COMMAND_PRICE_MISSING,
     COMMAND_STOP_PRICE_MISSING,
@@ -22,7 +22,7 @@ from native.layout import (
 from wire.gen import order_entry as oe
 
 
-@kernel
+@inner_kernel
 def check(tables, accounts, record):
     """0 when `record` (COMMAND) may go on to the book, or to the checks of its account, else the code of the
     reject."""

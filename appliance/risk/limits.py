@@ -7,31 +7,35 @@ from __future__ import annotations
 
 import numpy as np
 
-from appliance.accounts.amounts import exposure_of, reserve_of, result_of
-from appliance.accounts.state import account_of_session
+from appliance.accounts.amounts import asset_of, exposure_of, reserve_of, result_of, signed
+from appliance.accounts.state import NOT_KNOWN, OPEN_BUY_WORD
 from native import codes
 from native.account_layout import (
+    HOLDING,
     HOLDING_ENTITLED,
     HOLDING_RESTRICTED,
     HOLDING_RESTRICTED_FIRM,
     KILL_BUT_REDUCING,
     KILL_NONE,
     ORDER_RATE_MAX,
+    SERIES,
     SERIES_PLACES,
     STATUS_ACTIVE,
     STATUS_PENDING_KYC,
     STATUS_SUSPENDED,
 )
-from native.jit import inner_kernel, kernel
+from native.jit import inner_kernel
 from native.layout import (
     COMMAND_PRICE_MISSING,
     COMMAND_PRICE_OFF_TICK,
     COMMAND_QTY_OUT_OF_RANGE,
-    KIND_NEW_ORDER,
 )
+from native.lowlevel import load_word, prefetch
 from wire.gen import order_entry as oe
 
 LOW_31 = (1 << 31) - 1
+SERIES_BYTES = SERIES.itemsize
+HOLDING_BYTES = HOLDING.itemsize
 
 
 @inner_kernel
@@ -57,62 +61,23 @@ def _fail(accounts, reason, limit_value):
     return np.int64(reason)
 
 
-@kernel
-def check_new(accounts, records, index, bound_ticks):
-    """0 when the new order `records[index]` (COMMAND; check 1 is passed) may go to the book, else the code of the
-    reject, with the limit in `state[0]["limit_value"]`. bound_ticks: the bound of the order."""
-    record = records[index]
+@inner_kernel
+def check_order(
+    accounts, record, account, instrument, is_sell, is_new, has_price, bound_ticks, leaves_lots, old_ticks, old_lots
+):
+    """Checks 2 to 17 of a new order, or of a replace of one with `old_lots` open at the bound `old_ticks` (of a
+    new order 0 both). `record` is the request (COMMAND), which has passed check 1; bound and leaves are what they would
+    be. Returns 0, or the code of the reject, whose limit is `state[0]["limit_value"]`.
+
+    What the ledger will need once the book has taken the request stays in `state[0]`."""
     state = accounts.state[0]
-    account = account_of_session(accounts, np.int64(record["session"]), np.int64(record["account"]))
-    is_sell = np.int64(0) if np.int64(record["side"]) == oe.Side_Buy else np.int64(1)
-    has_price = has_limit_price(np.int64(record["ord_type"]))
-    state["limit_value"] = 0
     state["request_account"] = account
     state["bound_ticks"] = bound_ticks
-    return _check(
-        accounts, record, account, np.int64(record["instrument"]), is_sell, has_price, bound_ticks,
-        np.int64(record["qty_lots"]), np.int64(0), np.int64(0),
-    )  # fmt: skip
-
-
-@kernel
-def check_replace(accounts, records, index, orders, slot):
-    """The same for a replace of the open order `orders[slot]` (ORDER); a slot below 0: it names none."""
-    if slot < 0:
-        return np.int64(0)
-    record = records[index]
-    order = orders[slot]
-    leaves_lots = np.int64(record["qty_lots"]) - np.int64(order["cum_lots"])
-    if leaves_lots <= 0:
-        return np.int64(0)
-    state = accounts.state[0]
-    account = account_of_session(accounts, np.int64(order["session"]), np.int64(order["account"]))
-    is_sell = np.int64(0) if np.int64(order["side"]) == oe.Side_Buy else np.int64(1)
-    has_price = has_limit_price(np.int64(order["ord_type"]))
-    old_lots = np.int64(order["leaves_lots"])
-    old_bound_ticks = np.int64(order["price_ticks"])
-    if not has_price:
-        old_bound_ticks = np.int64(accounts.open_orders[slot]["bound_ticks"])
-    bound_ticks = old_bound_ticks
-    if has_price and np.int64(record["flags"]) & COMMAND_PRICE_MISSING == 0:
-        bound_ticks = np.int64(record["price_ticks"])
-    state["limit_value"] = 0
-    state["old_bound_ticks"] = old_bound_ticks
+    state["old_bound_ticks"] = old_ticks
     state["old_leaves_lots"] = old_lots
-    return _check(
-        accounts, record, account, np.int64(order["instrument"]), is_sell, has_price, bound_ticks, leaves_lots,
-        old_bound_ticks, old_lots,
-    )  # fmt: skip
-
-
-@inner_kernel
-def _check(
-    accounts, record, account, instrument, is_sell, has_price, bound_ticks, leaves_lots, old_bound_ticks, old_lots
-):
-    """Checks 2 to 17; with `old_lots` of 0 of a new order."""
-    is_new = np.int64(record["kind"]) == KIND_NEW_ORDER
+    state["request_leaves_lots"] = NOT_KNOWN
     qty_lots = np.int64(record["qty_lots"])
-    holding = account * np.int64(accounts.state[0]["instruments"]) + instrument
+    holding = account * np.int64(state["instruments"]) + instrument
     reason = _check_rights(accounts, account, instrument, holding, is_sell, leaves_lots, old_lots)
     if reason != 0:
         return reason
@@ -125,22 +90,22 @@ def _check(
     if reason != 0:
         return reason
     reason = _check_window(accounts, record, account, is_new)
-    if reason != 0 or np.int64(accounts.state[0]["has_funds"]) == 0:
+    if reason != 0 or np.int64(state["has_funds"]) == 0:
         return reason
-    held = np.int64(0)
+    more = reserve_of(accounts, instrument, is_sell, bound_ticks, leaves_lots)
     if not is_new:
-        held = reserve_of(accounts, instrument, is_sell, old_bound_ticks, old_lots)
-    return _check_funds(accounts, account, instrument, is_sell, bound_ticks, leaves_lots, held)
+        more -= reserve_of(accounts, instrument, is_sell, old_ticks, old_lots)
+    state["request_leaves_lots"] = leaves_lots
+    state["request_more"] = more
+    return _check_funds(accounts, account, instrument, is_sell, more)
 
 
 @inner_kernel
 def _reducible(accounts, holding, is_sell, old_lots):
     """By how much orders of this side, but for one of `old_lots`, may still bring the net nearer to 0."""
-    row = accounts.holdings[np.uint64(holding)]
-    net_lots = np.int64(row["net_lots"])
-    if is_sell:
-        return max(np.int64(0), net_lots - np.int64(row["open_sell_lots"]) + old_lots)
-    return max(np.int64(0), -net_lots - np.int64(row["open_buy_lots"]) + old_lots)
+    open_lots = load_word(accounts.holdings, holding, OPEN_BUY_WORD + is_sell)
+    net_lots = np.int64(accounts.holdings[np.uint64(holding)]["net_lots"])
+    return max(np.int64(0), old_lots - open_lots - signed(net_lots, is_sell))
 
 
 @inner_kernel
@@ -206,10 +171,8 @@ def _check_order_limits(accounts, account, instrument, holding, is_sell, has_pri
     if has_price and np.int64(clearing["has_reference"]):
         reference_ticks = np.int64(clearing["reference_ticks"])
         collar_ticks = np.int64(clearing["collar_ticks"])
-        beyond_ticks = reference_ticks - bound_ticks if is_sell else bound_ticks - reference_ticks
-        if beyond_ticks > collar_ticks:
-            furthest_ticks = reference_ticks - collar_ticks if is_sell else reference_ticks + collar_ticks
-            return _fail(accounts, codes.REJECT_PRICE_COLLAR, furthest_ticks)
+        if signed(bound_ticks - reference_ticks, is_sell) > collar_ticks:
+            return _fail(accounts, codes.REJECT_PRICE_COLLAR, reference_ticks + signed(collar_ticks, is_sell))
     lots_max = min(
         min(np.int64(clearing["order_lots_max"]), np.int64(row["order_lots_max"])),
         min(np.int64(owner["order_lots_max"]), np.int64(firm["order_lots_max"])),
@@ -233,21 +196,19 @@ def _check_positions(accounts, account, instrument, holding, is_sell, is_new, le
     firm = accounts.firms[np.uint64(owner["firm"])]
     row = accounts.holdings[np.uint64(holding)]
     net_lots = np.int64(row["net_lots"])
-    buy_lots = np.int64(row["open_buy_lots"])
-    sell_lots = np.int64(row["open_sell_lots"])
+    toward_lots = signed(net_lots, is_sell)  # the net, seen from this side: what the order would make larger
+    open_lots = load_word(accounts.holdings, holding, OPEN_BUY_WORD + is_sell)
+    other_lots = load_word(accounts.holdings, holding, OPEN_BUY_WORD + 1 - is_sell)
     more_lots = leaves_lots - old_lots
     if more_lots > 0:
         traded_max = min(np.int64(row["traded_lots_max"]), np.int64(clearing["traded_lots_max"]))
-        if np.int64(row["traded_lots"]) + buy_lots + sell_lots + more_lots > traded_max:
+        if np.int64(row["traded_lots"]) + open_lots + other_lots + more_lots > traded_max:
             return _fail(accounts, codes.REJECT_TRADED_LOTS, traded_max)
         net_max = min(np.int64(row["net_lots_max"]), np.int64(clearing["net_lots_max"]))
-        if (sell_lots - net_lots if is_sell else net_lots + buy_lots) + more_lots > net_max:
+        if toward_lots + open_lots + more_lots > net_max:
             return _fail(accounts, codes.REJECT_NET_POSITION, net_max)
-        before_lots = exposure_of(net_lots, buy_lots, sell_lots)
-        if is_sell:
-            after_lots = exposure_of(net_lots, buy_lots, sell_lots + more_lots)
-        else:
-            after_lots = exposure_of(net_lots, buy_lots + more_lots, sell_lots)
+        before_lots = exposure_of(toward_lots, open_lots, other_lots)
+        after_lots = exposure_of(toward_lots, open_lots + more_lots, other_lots)
         more = (after_lots - before_lots) * np.int64(clearing["position_weight"])
         if more > 0:
             if np.int64(owner["gross_position"]) + more > np.int64(owner["gross_position_max"]):
@@ -259,7 +220,7 @@ def _check_positions(accounts, account, instrument, holding, is_sell, is_new, le
             return _fail(accounts, codes.REJECT_OPEN_ORDERS, np.int64(owner["open_orders_max"]))
         if np.int64(firm["open_orders"]) >= np.int64(firm["open_orders_max"]):
             return _fail(accounts, codes.REJECT_OPEN_ORDERS, np.int64(firm["open_orders_max"]))
-        is_first = net_lots | buy_lots | sell_lots == 0
+        is_first = net_lots | open_lots | other_lots == 0
         if is_first and np.int64(owner["open_positions"]) >= np.int64(owner["open_positions_max"]):
             return _fail(accounts, codes.REJECT_OPEN_POSITIONS, np.int64(owner["open_positions_max"]))
     result_now = np.int64(0)
@@ -295,31 +256,54 @@ def _check_window(accounts, record, account, is_new):
     return np.int64(0)
 
 
-@kernel
+@inner_kernel
+def _series_place(account, instrument, price_ticks, qty_lots, side):
+    mixed = (price_ticks & LOW_31) * 0x9E3779B1 ^ qty_lots * 0x85EBCA6B ^ account * 0xC2B2AE35 ^ instrument * 0x27D4EB2F
+    return (mixed ^ (mixed >> 29) ^ side) & (SERIES_PLACES - 1)
+
+
+@inner_kernel
+def prefetch_checks(accounts, record):
+    """Start to fetch the lines that `check_order` will look at for the new order `record` (COMMAND) and no other order
+    of late may have looked at. A guess: its account may be another than the session's own. Changes nothing."""
+    account = accounts.session_accounts[np.uint64(record["session"])]
+    instrument = np.int64(record["instrument"])
+    place = _series_place(
+        account, instrument, np.int64(record["price_ticks"]), np.int64(record["qty_lots"]), np.int64(record["side"])
+    )
+    prefetch(np.int64(accounts.series.ctypes.data) + place * SERIES_BYTES)
+    holding = account * np.int64(accounts.state[0]["instruments"]) + instrument
+    prefetch(np.int64(accounts.holdings.ctypes.data) + holding * HOLDING_BYTES)
+
+
+@inner_kernel
 def _check_series(accounts, record, account):
     """Check 16."""
-    owner = accounts.accounts[account]
+    owner = accounts.accounts[np.uint64(account)]
     now_ns = np.int64(record["time_ns"])
     instrument = np.int64(record["instrument"])
     price_ticks = np.int64(record["price_ticks"])
     qty_lots = np.int64(record["qty_lots"])
-    mixed = (price_ticks & LOW_31) * 0x9E3779B1 ^ qty_lots * 0x85EBCA6B ^ account * 0xC2B2AE35 ^ instrument * 0x27D4EB2F
-    series = accounts.series[(mixed ^ (mixed >> 29) ^ np.int64(record["side"])) & (SERIES_PLACES - 1)]
-    is_like_them = (
-        np.int64(series["orders"]) != 0
-        and np.int64(series["price_ticks"]) == price_ticks
-        and np.int64(series["stop_price_ticks"]) == np.int64(record["stop_price_ticks"])
-        and np.int64(series["account"]) == account
-        and np.int64(series["instrument"]) == instrument
-        and np.int64(series["qty_lots"]) == qty_lots
-        and np.int64(series["side"]) == np.int64(record["side"])
-        and np.int64(series["ord_type"]) == np.int64(record["ord_type"])
-        and np.int64(series["time_in_force"]) == np.int64(record["time_in_force"])
+    side = np.int64(record["side"])
+    place = _series_place(account, instrument, price_ticks, qty_lots, side)
+    series = accounts.series[np.uint64(place)]
+    orders = np.int64(series["orders"])
+    # one question, and not nine: each by itself would be as random as the flow
+    differences = (
+        (np.int64(series["price_ticks"]) ^ price_ticks)
+        | (np.int64(series["stop_price_ticks"]) ^ np.int64(record["stop_price_ticks"]))
+        | (np.int64(series["account"]) ^ account)
+        | (np.int64(series["instrument"]) ^ instrument)
+        | (np.int64(series["qty_lots"]) ^ qty_lots)
+        | (np.int64(series["side"]) ^ side)
+        | (np.int64(series["ord_type"]) ^ np.int64(record["ord_type"]))
+        | (np.int64(series["time_in_force"]) ^ np.int64(record["time_in_force"]))
     )
+    is_like_them = (orders != 0) & (differences == 0)
     if is_like_them and now_ns - np.int64(series["first_ns"]) < np.int64(owner["duplicate_window_ns"]):
-        if np.int64(series["orders"]) >= np.int64(owner["duplicates_max"]):
+        if orders >= np.int64(owner["duplicates_max"]):
             return _fail(accounts, codes.REJECT_DUPLICATE_IN_WINDOW, np.int64(owner["duplicates_max"]))
-        series["orders"] += 1
+        series["orders"] = orders + 1
         return np.int64(0)
     series["price_ticks"] = price_ticks
     series["stop_price_ticks"] = record["stop_price_ticks"]
@@ -328,20 +312,19 @@ def _check_series(accounts, record, account):
     series["instrument"] = instrument
     series["qty_lots"] = qty_lots
     series["orders"] = 1
-    series["side"] = record["side"]
+    series["side"] = side
     series["ord_type"] = record["ord_type"]
     series["time_in_force"] = record["time_in_force"]
     return np.int64(0)
 
 
 @inner_kernel
-def _check_funds(accounts, account, instrument, is_sell, bound_ticks, leaves_lots, held):
-    """Check 17."""
-    clearing = accounts.clearing[np.uint64(instrument)]
-    asset = np.int64(clearing["base"]) if is_sell else np.int64(clearing["quote"])
+def _check_funds(accounts, account, instrument, is_sell, more):
+    """Check 17: `more` would be reserved."""
+    asset = asset_of(accounts, instrument, is_sell)
     balance = accounts.balances[np.uint64(account * np.int64(accounts.state[0]["assets"]) + asset)]
     available = np.int64(balance["available"])
-    if reserve_of(accounts, instrument, is_sell, bound_ticks, leaves_lots) - held > available:
+    if more > available:
         reason = codes.REJECT_INSUFFICIENT_UNITS if is_sell else codes.REJECT_INSUFFICIENT_FUNDS
         return _fail(accounts, reason, available)
     return np.int64(0)

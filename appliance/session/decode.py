@@ -5,6 +5,9 @@ decision like any other and the client gets its reject. SendingTime, OrderCapaci
 are read by nobody: nothing that is decided depends on them.
 
 A mass action borrows fields of the COMMAND that it has no other use for: see MASS_*.
+
+A COMMAND is written as words of 64 bits, for so it is read a moment later, by the CRC of the journal and by the book: a
+load of a word that was just stored in parts waits until the parts are in the cache.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from appliance.state import FREE, find_instrument
 from native import counters
 from native.jit import inner_kernel, kernel
 from native.layout import (
+    COMMAND,
     COMMAND_PRICE_MISSING,
     COMMAND_PRICE_OFF_TICK,
     COMMAND_QTY_OUT_OF_RANGE,
@@ -30,6 +34,7 @@ from native.layout import (
     NO_INDEX,
 )
 from native.limits import QTY_LOTS_MAX
+from native.lowlevel import bytes_at, store_word
 from wire.gen import order_entry as oe
 
 _PRICE_NULL = oe.NewOrderSingle_Price_NULL
@@ -38,9 +43,33 @@ _ID_NULL = oe.OrderCancelRequest_OrderID_NULL
 _U32_NULL = oe.NewOrderShort_SelfMatchPreventionID_NULL
 _U16_NULL = oe.NewOrderSingle_CancelGroupID_NULL
 _U8_NULL = oe.OrderMassActionRequest_Side_NULL
+LOW_32 = 0xFFFFFFFF
 
 
-@kernel
+def _word(first: str, *others: str) -> int:
+    """The word of a COMMAND that begins with the field `first` and holds `others`, one after the other."""
+    fields, names = COMMAND.fields, COMMAND.names
+    assert fields is not None and names is not None and fields[first][1] % 8 == 0, first
+    at = names.index(first)
+    assert names[at : at + 1 + len(others)] == (first, *others)
+    assert sum(fields[name][0].itemsize for name in (first, *others)) == 8
+    return int(fields[first][1]) // 8
+
+
+CL_ORD_ID = _word("cl_ord_id")
+ORIG_CL_ORD_ID = _word("orig_cl_ord_id")
+ORDER_ID = _word("order_id")
+PRICE = _word("price_ticks")
+STOP_PRICE = _word("stop_price_ticks")
+EXPIRE_TIME = _word("expire_time_ns")
+QTY_AND_DISPLAY = _word("qty_lots", "display_qty_lots")
+MIN_QTY_AND_INSTRUMENT = _word("min_qty_lots", "instrument")
+ACCOUNT_AND_PREVENTION = _word("account", "self_match_prevention_id")
+SESSION_AND_GROUPS = _word("session", "cancel_group", "risk_group")
+TERMS = _word("side", "ord_type", "time_in_force", "stp_instruction", "exec_inst", "flags")
+
+
+@inner_kernel
 def next_message(frame, at, end):
     """Where the message after the one at `at` starts; minus the index of a DROP counter when this one does not end
     within the datagram (`end`: first byte beyond it)."""
@@ -54,6 +83,19 @@ def next_message(frame, at, end):
 
 @kernel
 def decode(tables, frame, at, records, index, session):
+    """`_decode` for callers that have arrays."""
+    return _decode(tables, frame, at, records, index, session)
+
+
+@kernel
+def decode_at(tables, journal, address, message_bytes, index, session):
+    """`_decode` of the message of so many bytes at `address`, into `journal.records[index]`. It takes no array: that
+    would be seven words of arguments."""
+    return _decode(tables, bytes_at(address, message_bytes), np.int64(0), journal.records, index, session)
+
+
+@inner_kernel
+def _decode(tables, frame, at, records, index, session):
     """Read the message at `at` (its extent is proved by `next_message`) into the body of `records[index]`.
 
     Returns its KIND, or minus the index of the DROP counter. The header of the record is the sequencer's. Ids from
@@ -64,148 +106,161 @@ def decode(tables, frame, at, records, index, session):
     template = oe.get_messageHeader_templateId(frame, at)
     block_bytes = oe.get_messageHeader_blockLength(frame, at)
     block = at + oe.messageHeader_SIZE
-    record = records[index]
     if template == oe.NewOrderShort_TEMPLATE_ID:
         if block_bytes < oe.NewOrderShort_BLOCK_LENGTH:
             return np.int64(-counters.DROP_MESSAGE_BLOCK)
-        record["session"] = session
-        return _new_order_short(tables, frame, block, record)
+        return _new_order_short(tables, frame, block, records, index, session)
     if template == oe.OrderCancelRequest_TEMPLATE_ID:
         if block_bytes < oe.OrderCancelRequest_BLOCK_LENGTH:
             return np.int64(-counters.DROP_MESSAGE_BLOCK)
-        record["session"] = session
-        return _cancel(tables, frame, block, record)
+        return _cancel(tables, frame, block, records, index, session)
     if template == oe.OrderCancelReplaceRequest_TEMPLATE_ID:
         if block_bytes < oe.OrderCancelReplaceRequest_BLOCK_LENGTH:
             return np.int64(-counters.DROP_MESSAGE_BLOCK)
-        record["session"] = session
-        return _replace(tables, frame, block, record)
+        return _replace(tables, frame, block, records, index, session)
     if template == oe.NewOrderSingle_TEMPLATE_ID:
         if block_bytes < oe.NewOrderSingle_BLOCK_LENGTH:
             return np.int64(-counters.DROP_MESSAGE_BLOCK)
-        record["session"] = session
-        return _new_order_single(tables, frame, block, record)
+        return _new_order_single(tables, frame, block, records, index, session)
     if template == oe.OrderMassActionRequest_TEMPLATE_ID:
         if block_bytes < oe.OrderMassActionRequest_BLOCK_LENGTH:
             return np.int64(-counters.DROP_MESSAGE_BLOCK)
-        record["session"] = session
-        return _mass_action(tables, frame, block, record)
+        return _mass_action(tables, frame, block, records, index, session)
     if template == oe.OrderStatusRequest_TEMPLATE_ID:
         if block_bytes < oe.OrderStatusRequest_BLOCK_LENGTH:
             return np.int64(-counters.DROP_MESSAGE_BLOCK)
-        record["session"] = session
-        return _order_status(frame, block, record)
+        return _order_status(frame, block, records, index, session)
     if template == oe.WatermarkRequest_TEMPLATE_ID:
         if block_bytes < oe.WatermarkRequest_BLOCK_LENGTH:
             return np.int64(-counters.DROP_MESSAGE_BLOCK)
-        record["session"] = session
-        return _watermark(frame, block, record)
+        return _watermark(frame, block, records, index, session)
     return np.int64(-counters.DROP_MESSAGE_SCHEMA)
 
 
 @inner_kernel
-def _new_order_short(tables, frame, block, record):
-    record["cl_ord_id"] = np.int64(oe.get_NewOrderShort_ClOrdID(frame, block))
-    record["orig_cl_ord_id"] = 0
-    record["order_id"] = 0
-    record["stop_price_ticks"] = 0
-    record["expire_time_ns"] = 0
-    record["display_qty_lots"] = 0
-    record["min_qty_lots"] = 0
-    record["account"] = oe.get_NewOrderShort_Account(frame, block)
-    record["cancel_group"] = 0
-    record["risk_group"] = 0
+def _pair(low, high):
+    """Two fields of 32 bits as the word that they share."""
+    return (low & LOW_32) | (high << 32)
+
+
+@inner_kernel
+def _terms(side, ord_type, time_in_force, stp_instruction, exec_inst, flags):
+    """The last word of a COMMAND."""
+    return side | ord_type << 8 | time_in_force << 16 | stp_instruction << 24 | exec_inst << 32 | flags << 48
+
+
+@inner_kernel
+def _new_order_short(tables, frame, block, records, index, session):
     prevention_id = _given(oe.get_NewOrderShort_SelfMatchPreventionID(frame, block), _U32_NULL)
-    record["self_match_prevention_id"] = prevention_id
-    record["stp_instruction"] = oe.STPInstruction_CancelNewest if prevention_id != 0 else oe.STPInstruction_None
-    record["side"] = oe.get_NewOrderShort_Side(frame, block)
-    record["ord_type"] = oe.OrdType_Limit
-    record["time_in_force"] = oe.get_NewOrderShort_TimeInForce(frame, block)
-    record["exec_inst"] = oe.get_NewOrderShort_ExecInst(frame, block)
-    tick_nanos, flags = _set_instrument(tables, record, oe.get_NewOrderShort_SecurityID(frame, block))
+    stp_instruction = np.int64(oe.STPInstruction_CancelNewest if prevention_id != 0 else oe.STPInstruction_None)
+    instrument, tick_nanos, flags = _instrument(tables, oe.get_NewOrderShort_SecurityID(frame, block))
     price_nanos = oe.get_NewOrderShort_Price(frame, block)
-    record["price_ticks"] = price_nanos // tick_nanos
-    if price_nanos % tick_nanos != 0:
+    price_ticks = price_nanos // tick_nanos
+    if price_ticks * tick_nanos != price_nanos:
         flags |= COMMAND_PRICE_OFF_TICK
     qty_lots = oe.get_NewOrderShort_OrderQty(frame, block)
-    record["qty_lots"] = _fitting(qty_lots)
-    record["flags"] = flags | _qty_flag(qty_lots)
+    flags |= _qty_flag(qty_lots)
+    store_word(records, index, CL_ORD_ID, oe.get_NewOrderShort_ClOrdID(frame, block))
+    store_word(records, index, ORIG_CL_ORD_ID, 0)
+    store_word(records, index, ORDER_ID, 0)
+    store_word(records, index, PRICE, price_ticks)
+    store_word(records, index, STOP_PRICE, 0)
+    store_word(records, index, EXPIRE_TIME, 0)
+    store_word(records, index, QTY_AND_DISPLAY, _fitting(qty_lots))
+    store_word(records, index, MIN_QTY_AND_INSTRUMENT, instrument << 32)
+    account = oe.get_NewOrderShort_Account(frame, block)
+    store_word(records, index, ACCOUNT_AND_PREVENTION, _pair(account, prevention_id))
+    store_word(records, index, SESSION_AND_GROUPS, session)
+    terms = _terms(
+        oe.get_NewOrderShort_Side(frame, block),
+        np.int64(oe.OrdType_Limit),
+        oe.get_NewOrderShort_TimeInForce(frame, block),
+        stp_instruction,
+        oe.get_NewOrderShort_ExecInst(frame, block),
+        flags,
+    )
+    store_word(records, index, TERMS, terms)
     return np.int64(KIND_NEW_ORDER)
 
 
 @inner_kernel
-def _cancel(tables, frame, block, record):
-    record["cl_ord_id"] = np.int64(oe.get_OrderCancelRequest_ClOrdID(frame, block))
-    record["orig_cl_ord_id"] = np.int64(oe.get_OrderCancelRequest_OrigClOrdID(frame, block))
-    record["order_id"] = np.int64(_given(oe.get_OrderCancelRequest_OrderID(frame, block), _ID_NULL))
-    _no_terms(record)
-    record["account"] = 0
-    record["side"] = oe.get_OrderCancelRequest_Side(frame, block)
-    record["exec_inst"] = 0
-    record["price_ticks"] = 0
-    record["stop_price_ticks"] = 0
-    record["qty_lots"] = 0
-    record["display_qty_lots"] = 0
-    _, flags = _set_instrument(tables, record, oe.get_OrderCancelRequest_SecurityID(frame, block))
-    record["flags"] = flags
+def _cancel(tables, frame, block, records, index, session):
+    instrument, _, flags = _instrument(tables, oe.get_OrderCancelRequest_SecurityID(frame, block))
+    store_word(records, index, CL_ORD_ID, oe.get_OrderCancelRequest_ClOrdID(frame, block))
+    store_word(records, index, ORIG_CL_ORD_ID, oe.get_OrderCancelRequest_OrigClOrdID(frame, block))
+    store_word(records, index, ORDER_ID, _given(oe.get_OrderCancelRequest_OrderID(frame, block), _ID_NULL))
+    side = oe.get_OrderCancelRequest_Side(frame, block)
+    _keep_terms(records, index, session, np.int64(0), side, np.int64(0), flags)
+    store_word(records, index, PRICE, 0)
+    store_word(records, index, STOP_PRICE, 0)
+    store_word(records, index, QTY_AND_DISPLAY, 0)
+    store_word(records, index, MIN_QTY_AND_INSTRUMENT, instrument << 32)
     return np.int64(KIND_CANCEL)
 
 
 @inner_kernel
-def _replace(tables, frame, block, record):
-    record["cl_ord_id"] = np.int64(oe.get_OrderCancelReplaceRequest_ClOrdID(frame, block))
-    record["orig_cl_ord_id"] = np.int64(oe.get_OrderCancelReplaceRequest_OrigClOrdID(frame, block))
-    record["order_id"] = np.int64(_given(oe.get_OrderCancelReplaceRequest_OrderID(frame, block), _ID_NULL))
-    _no_terms(record)
-    record["account"] = oe.get_OrderCancelReplaceRequest_Account(frame, block)
-    record["side"] = oe.get_OrderCancelReplaceRequest_Side(frame, block)
-    record["exec_inst"] = oe.get_OrderCancelReplaceRequest_ExecInst(frame, block)
-    tick_nanos, flags = _set_instrument(tables, record, oe.get_OrderCancelReplaceRequest_SecurityID(frame, block))
+def _replace(tables, frame, block, records, index, session):
+    instrument, tick_nanos, flags = _instrument(tables, oe.get_OrderCancelReplaceRequest_SecurityID(frame, block))
     flags |= _set_prices(
-        record,
+        records,
+        index,
         tick_nanos,
         oe.get_OrderCancelReplaceRequest_Price(frame, block),
         oe.get_OrderCancelReplaceRequest_StopPx(frame, block),
     )
     qty_lots = oe.get_OrderCancelReplaceRequest_OrderQty(frame, block)
     display_lots = _given(oe.get_OrderCancelReplaceRequest_DisplayQty(frame, block), _QTY_NULL)
-    record["qty_lots"] = _fitting(qty_lots)
-    record["display_qty_lots"] = _fitting(display_lots)
-    record["flags"] = flags | _qty_flag(qty_lots) | _qty_flag(display_lots)
+    flags |= _qty_flag(qty_lots) | _qty_flag(display_lots)
+    store_word(records, index, CL_ORD_ID, oe.get_OrderCancelReplaceRequest_ClOrdID(frame, block))
+    store_word(records, index, ORIG_CL_ORD_ID, oe.get_OrderCancelReplaceRequest_OrigClOrdID(frame, block))
+    store_word(records, index, ORDER_ID, _given(oe.get_OrderCancelReplaceRequest_OrderID(frame, block), _ID_NULL))
+    store_word(records, index, QTY_AND_DISPLAY, _pair(_fitting(qty_lots), _fitting(display_lots)))
+    store_word(records, index, MIN_QTY_AND_INSTRUMENT, instrument << 32)
+    account = oe.get_OrderCancelReplaceRequest_Account(frame, block)
+    side = oe.get_OrderCancelReplaceRequest_Side(frame, block)
+    exec_inst = oe.get_OrderCancelReplaceRequest_ExecInst(frame, block)
+    _keep_terms(records, index, session, account, side, exec_inst, flags)
     return np.int64(KIND_REPLACE)
 
 
 @inner_kernel
-def _new_order_single(tables, frame, block, record):
-    record["cl_ord_id"] = np.int64(oe.get_NewOrderSingle_ClOrdID(frame, block))
-    record["orig_cl_ord_id"] = 0
-    record["order_id"] = 0
-    expire_time_ns = _given(oe.get_NewOrderSingle_ExpireTime(frame, block), _QTY_NULL)
-    # from 2**63 on (the year 2262) it reads as negative: never
-    record["expire_time_ns"] = expire_time_ns if expire_time_ns >= 0 else np.int64(NEVER_NS)
-    record["account"] = oe.get_NewOrderSingle_Account(frame, block)
-    record["self_match_prevention_id"] = _given(oe.get_NewOrderSingle_SelfMatchPreventionID(frame, block), _U32_NULL)
-    record["cancel_group"] = _given(oe.get_NewOrderSingle_CancelGroupID(frame, block), _U16_NULL)
-    record["risk_group"] = _given(oe.get_NewOrderSingle_RiskGroupID(frame, block), _U16_NULL)
-    record["side"] = oe.get_NewOrderSingle_Side(frame, block)
-    record["ord_type"] = oe.get_NewOrderSingle_OrdType(frame, block)
-    record["time_in_force"] = oe.get_NewOrderSingle_TimeInForce(frame, block)
-    record["stp_instruction"] = oe.get_NewOrderSingle_STPInstruction(frame, block)
-    record["exec_inst"] = oe.get_NewOrderSingle_ExecInst(frame, block)
-    tick_nanos, flags = _set_instrument(tables, record, oe.get_NewOrderSingle_SecurityID(frame, block))
+def _new_order_single(tables, frame, block, records, index, session):
+    instrument, tick_nanos, flags = _instrument(tables, oe.get_NewOrderSingle_SecurityID(frame, block))
     flags |= _set_prices(
-        record,
+        records,
+        index,
         tick_nanos,
         oe.get_NewOrderSingle_Price(frame, block),
         oe.get_NewOrderSingle_StopPx(frame, block),
     )
+    expire_time_ns = _given(oe.get_NewOrderSingle_ExpireTime(frame, block), _QTY_NULL)
+    # from 2**63 on (the year 2262) it reads as negative: never
+    expire_time_ns = expire_time_ns if expire_time_ns >= 0 else np.int64(NEVER_NS)
     qty_lots = oe.get_NewOrderSingle_OrderQty(frame, block)
     display_lots = _given(oe.get_NewOrderSingle_DisplayQty(frame, block), _QTY_NULL)
     min_lots = _given(oe.get_NewOrderSingle_MinQty(frame, block), _QTY_NULL)
-    record["qty_lots"] = _fitting(qty_lots)
-    record["display_qty_lots"] = _fitting(display_lots)
-    record["min_qty_lots"] = _fitting(min_lots)
-    record["flags"] = flags | _qty_flag(qty_lots) | _qty_flag(display_lots) | _qty_flag(min_lots)
+    flags |= _qty_flag(qty_lots) | _qty_flag(display_lots) | _qty_flag(min_lots)
+    store_word(records, index, CL_ORD_ID, oe.get_NewOrderSingle_ClOrdID(frame, block))
+    store_word(records, index, ORIG_CL_ORD_ID, 0)
+    store_word(records, index, ORDER_ID, 0)
+    store_word(records, index, EXPIRE_TIME, expire_time_ns)
+    store_word(records, index, QTY_AND_DISPLAY, _pair(_fitting(qty_lots), _fitting(display_lots)))
+    store_word(records, index, MIN_QTY_AND_INSTRUMENT, _pair(_fitting(min_lots), instrument))
+    account = oe.get_NewOrderSingle_Account(frame, block)
+    prevention_id = _given(oe.get_NewOrderSingle_SelfMatchPreventionID(frame, block), _U32_NULL)
+    store_word(records, index, ACCOUNT_AND_PREVENTION, _pair(account, prevention_id))
+    cancel_group = _given(oe.get_NewOrderSingle_CancelGroupID(frame, block), _U16_NULL)
+    risk_group = _given(oe.get_NewOrderSingle_RiskGroupID(frame, block), _U16_NULL)
+    store_word(records, index, SESSION_AND_GROUPS, session | cancel_group << 32 | risk_group << 48)
+    terms = _terms(
+        oe.get_NewOrderSingle_Side(frame, block),
+        oe.get_NewOrderSingle_OrdType(frame, block),
+        oe.get_NewOrderSingle_TimeInForce(frame, block),
+        oe.get_NewOrderSingle_STPInstruction(frame, block),
+        oe.get_NewOrderSingle_ExecInst(frame, block),
+        flags,
+    )
+    store_word(records, index, TERMS, terms)
     return np.int64(KIND_NEW_ORDER)
 
 
@@ -218,46 +273,48 @@ MASS_LOCKOUT = "exec_inst"
 
 
 @inner_kernel
-def _mass_action(tables, frame, block, record):
+def _mass_action(tables, frame, block, records, index, session):
     """`price_ticks`: cancel what is above; `stop_price_ticks`: what is below. A bound between two ticks is as good as
     the tick beside it that spares the same orders."""
-    record["cl_ord_id"] = np.int64(oe.get_OrderMassActionRequest_ClOrdID(frame, block))
-    record["orig_cl_ord_id"] = 0
-    record["order_id"] = 0
-    record["expire_time_ns"] = 0
-    record["qty_lots"] = 0
-    record["display_qty_lots"] = 0
-    record["min_qty_lots"] = 0
-    record["self_match_prevention_id"] = 0
-    record["risk_group"] = 0
-    # null is NO_INDEX, hence any
-    record["account"] = oe.get_OrderMassActionRequest_Account(frame, block)
-    record["cancel_group"] = _given(oe.get_OrderMassActionRequest_CancelGroupID(frame, block), _U16_NULL)
-    record["side"] = _given(oe.get_OrderMassActionRequest_Side(frame, block), _U8_NULL)
-    record[MASS_ACTION_TYPE] = oe.get_OrderMassActionRequest_MassActionType(frame, block)
-    record[MASS_SCOPE] = oe.get_OrderMassActionRequest_MassActionScope(frame, block)
-    record[MASS_ACK_STYLE] = oe.get_OrderMassActionRequest_AckStyle(frame, block)
-    record[MASS_LOCKOUT] = oe.get_OrderMassActionRequest_Lockout(frame, block)
     security_id = oe.get_OrderMassActionRequest_SecurityID(frame, block)
-    higher_nanos = oe.get_OrderMassActionRequest_HigherThanPrice(frame, block)
-    lower_nanos = oe.get_OrderMassActionRequest_LowerThanPrice(frame, block)
+    instrument = np.int64(NO_INDEX)
     tick_nanos = np.int64(1)
     flags = np.int64(0)
-    if security_id == _U32_NULL:
-        record["instrument"] = NO_INDEX
-    else:
-        tick_nanos, flags = _set_instrument(tables, record, security_id)
-    record["price_ticks"] = 0
-    record["stop_price_ticks"] = 0
+    if security_id != _U32_NULL:
+        instrument, tick_nanos, flags = _instrument(tables, security_id)
+    higher_nanos = oe.get_OrderMassActionRequest_HigherThanPrice(frame, block)
+    lower_nanos = oe.get_OrderMassActionRequest_LowerThanPrice(frame, block)
+    above_ticks = np.int64(0)
+    below_ticks = np.int64(0)
     if higher_nanos == _PRICE_NULL:
         flags |= COMMAND_PRICE_MISSING
     else:
-        record["price_ticks"] = higher_nanos // tick_nanos
+        above_ticks = higher_nanos // tick_nanos
     if lower_nanos == _PRICE_NULL:
         flags |= COMMAND_STOP_PRICE_MISSING
     else:
-        record["stop_price_ticks"] = -(-lower_nanos // tick_nanos)
-    record["flags"] = flags
+        below_ticks = -(-lower_nanos // tick_nanos)
+    store_word(records, index, CL_ORD_ID, oe.get_OrderMassActionRequest_ClOrdID(frame, block))
+    store_word(records, index, ORIG_CL_ORD_ID, 0)
+    store_word(records, index, ORDER_ID, 0)
+    store_word(records, index, PRICE, above_ticks)
+    store_word(records, index, STOP_PRICE, below_ticks)
+    store_word(records, index, EXPIRE_TIME, 0)
+    store_word(records, index, QTY_AND_DISPLAY, 0)
+    store_word(records, index, MIN_QTY_AND_INSTRUMENT, instrument << 32)
+    # null is NO_INDEX, hence any
+    store_word(records, index, ACCOUNT_AND_PREVENTION, oe.get_OrderMassActionRequest_Account(frame, block))
+    cancel_group = _given(oe.get_OrderMassActionRequest_CancelGroupID(frame, block), _U16_NULL)
+    store_word(records, index, SESSION_AND_GROUPS, session | cancel_group << 32)
+    terms = _terms(
+        _given(oe.get_OrderMassActionRequest_Side(frame, block), _U8_NULL),
+        oe.get_OrderMassActionRequest_MassActionType(frame, block),
+        oe.get_OrderMassActionRequest_MassActionScope(frame, block),
+        oe.get_OrderMassActionRequest_AckStyle(frame, block),
+        oe.get_OrderMassActionRequest_Lockout(frame, block),
+        flags,
+    )
+    store_word(records, index, TERMS, terms)
     return np.int64(KIND_MASS_CANCEL)
 
 
@@ -266,50 +323,43 @@ QUERY_TEMPLATE = "ord_type"
 
 
 @inner_kernel
-def _order_status(frame, block, record):
-    _blank_query(record, np.int64(oe.OrderStatusRequest_TEMPLATE_ID))
-    record["orig_cl_ord_id"] = np.int64(oe.get_OrderStatusRequest_OrdStatusReqID(frame, block))
-    record["cl_ord_id"] = np.int64(oe.get_OrderStatusRequest_ClOrdID(frame, block))
-    record["order_id"] = np.int64(_given(oe.get_OrderStatusRequest_OrderID(frame, block), _ID_NULL))
+def _order_status(frame, block, records, index, session):
+    store_word(records, index, CL_ORD_ID, oe.get_OrderStatusRequest_ClOrdID(frame, block))
+    store_word(records, index, ORIG_CL_ORD_ID, oe.get_OrderStatusRequest_OrdStatusReqID(frame, block))
+    store_word(records, index, ORDER_ID, _given(oe.get_OrderStatusRequest_OrderID(frame, block), _ID_NULL))
+    return _blank_query(records, index, session, np.int64(oe.OrderStatusRequest_TEMPLATE_ID))
+
+
+@inner_kernel
+def _watermark(frame, block, records, index, session):
+    store_word(records, index, CL_ORD_ID, 0)
+    store_word(records, index, ORIG_CL_ORD_ID, oe.get_WatermarkRequest_OrdStatusReqID(frame, block))
+    store_word(records, index, ORDER_ID, 0)
+    return _blank_query(records, index, session, np.int64(oe.WatermarkRequest_TEMPLATE_ID))
+
+
+@inner_kernel
+def _blank_query(records, index, session, template):
+    none = np.int64(0)
+    store_word(records, index, PRICE, 0)
+    store_word(records, index, STOP_PRICE, 0)
+    store_word(records, index, EXPIRE_TIME, 0)
+    store_word(records, index, QTY_AND_DISPLAY, 0)
+    store_word(records, index, MIN_QTY_AND_INSTRUMENT, np.int64(NO_INDEX) << 32)
+    store_word(records, index, ACCOUNT_AND_PREVENTION, 0)
+    store_word(records, index, SESSION_AND_GROUPS, session)
+    store_word(records, index, TERMS, _terms(none, template, none, none, none, none))
     return np.int64(KIND_STATUS_QUERY)
 
 
 @inner_kernel
-def _watermark(frame, block, record):
-    _blank_query(record, np.int64(oe.WatermarkRequest_TEMPLATE_ID))
-    record["orig_cl_ord_id"] = np.int64(oe.get_WatermarkRequest_OrdStatusReqID(frame, block))
-    record["cl_ord_id"] = 0
-    record["order_id"] = 0
-    return np.int64(KIND_STATUS_QUERY)
-
-
-@inner_kernel
-def _blank_query(record, template):
-    _no_terms(record)
-    record[QUERY_TEMPLATE] = template
-    record["instrument"] = NO_INDEX
-    record["account"] = 0
-    record["side"] = 0
-    record["exec_inst"] = 0
-    record["price_ticks"] = 0
-    record["stop_price_ticks"] = 0
-    record["qty_lots"] = 0
-    record["display_qty_lots"] = 0
-    record["flags"] = 0
-    return 0
-
-
-@inner_kernel
-def _no_terms(record):
-    """A cancel or replace leaves these as the order has them."""
-    record["expire_time_ns"] = 0
-    record["min_qty_lots"] = 0
-    record["self_match_prevention_id"] = 0
-    record["cancel_group"] = 0
-    record["risk_group"] = 0
-    record["ord_type"] = oe.OrdType_Limit
-    record["time_in_force"] = 0
-    record["stp_instruction"] = 0
+def _keep_terms(records, index, session, account, side, exec_inst, flags):
+    """A cancel or replace leaves all terms but these as the order has them."""
+    none = np.int64(0)
+    store_word(records, index, EXPIRE_TIME, 0)
+    store_word(records, index, ACCOUNT_AND_PREVENTION, account)
+    store_word(records, index, SESSION_AND_GROUPS, session)
+    store_word(records, index, TERMS, _terms(side, np.int64(oe.OrdType_Limit), none, none, exec_inst, flags))
 
 
 @inner_kernel
@@ -319,36 +369,36 @@ def _given(value, null):
 
 
 @inner_kernel
-def _set_instrument(tables, record, security_id):
-    """Write the index of the instrument, or the SecurityID where there is none. Returns its tick, and the flags."""
+def _instrument(tables, security_id):
+    """Index of the instrument, or the SecurityID where there is none; its tick; the flags."""
     instrument = find_instrument(tables, security_id)
     if instrument == FREE:
-        record["instrument"] = security_id
-        return np.int64(1), np.int64(COMMAND_UNKNOWN_SECURITY)
-    record["instrument"] = instrument
+        return np.int64(security_id), np.int64(1), np.int64(COMMAND_UNKNOWN_SECURITY)
     tick_nanos = np.int64(tables.instruments[instrument]["tick_nanos"])
     assert tick_nanos > 0
-    return tick_nanos, np.int64(0)
+    return np.int64(instrument), tick_nanos, np.int64(0)
 
 
 @inner_kernel
-def _set_prices(record, tick_nanos, price_nanos, stop_nanos):
+def _set_prices(records, index, tick_nanos, price_nanos, stop_nanos):
     """Write Price and StopPx in ticks, each 0 where it is missing. Returns their flags."""
     flags = np.int64(0)
-    price_ticks = price_nanos // tick_nanos
+    price_ticks = np.int64(0)
     if price_nanos == _PRICE_NULL:
         flags |= COMMAND_PRICE_MISSING
-        price_ticks = np.int64(0)
-    elif price_nanos % tick_nanos != 0:
-        flags |= COMMAND_PRICE_OFF_TICK
-    record["price_ticks"] = price_ticks
-    stop_ticks = stop_nanos // tick_nanos
+    else:
+        price_ticks = price_nanos // tick_nanos
+        if price_ticks * tick_nanos != price_nanos:
+            flags |= COMMAND_PRICE_OFF_TICK
+    stop_ticks = np.int64(0)
     if stop_nanos == _PRICE_NULL:
         flags |= COMMAND_STOP_PRICE_MISSING
-        stop_ticks = np.int64(0)
-    elif stop_nanos % tick_nanos != 0:
-        flags |= COMMAND_STOP_PRICE_OFF_TICK
-    record["stop_price_ticks"] = stop_ticks
+    else:
+        stop_ticks = stop_nanos // tick_nanos
+        if stop_ticks * tick_nanos != stop_nanos:
+            flags |= COMMAND_STOP_PRICE_OFF_TICK
+    store_word(records, index, PRICE, price_ticks)
+    store_word(records, index, STOP_PRICE, stop_ticks)
     return flags
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from appliance.session.receive import GAP_MAX, is_open, session_at
 from appliance.state import FREE, SESSION_DUE_NS, TURN, find_name
 from native import codes, counters
-from native.jit import kernel
+from native.jit import inner_kernel, kernel
 from native.layout import (
     KIND_FINISHED,
     KIND_RETRANSMIT_REQUEST,
@@ -34,7 +34,7 @@ _UUID_HIGH_AT = fixp.messageHeader_SIZE + 8
 _UNSENT = fixp.FinishedSending_LastSeqNo_NULL
 
 
-@kernel
+@inner_kernel
 def is_control(template):
     """Whether a FIXP message of this template is about a session that is established."""
     return template in (

@@ -8,13 +8,13 @@ from __future__ import annotations
 import numpy as np
 
 from appliance.session.receive import GAP_MAX
-from appliance.state import FREE, NAMES_USED, add_name, find_name
+from appliance.state import FREE, add_name, find_name
 from native import counters
 from native.jit import kernel
 from native.layout import KIND_ESTABLISH, KIND_NEGOTIATE, NEVER_NS, SEQUENCED
 from native.lowlevel import bytes_at, copy_bytes, load_u8, load_u16, load_u32, load_u64
 from native.session_layout import (
-    CANCEL_ON_LOSS_OR_TERMINATE,
+    CANCEL_TYPE_MAX,
     NEGOTIATE,
     SESSION_ESTABLISHED,
     SESSION_FREE,
@@ -129,8 +129,6 @@ def judge_negotiate(tables, negotiations, index):
         if is_its_own and np.int64(row["was_established"]) == 0:
             return np.int64(REPEATED)
         return np.int64(1 + fixp.NegotiationRejectCode_DuplicateId)
-    if tables.session_scalars[NAMES_USED] >= tables.names.size:
-        return np.int64(1 + fixp.NegotiationRejectCode_Unspecified)
     return np.int64(ACCEPTED)
 
 
@@ -206,10 +204,7 @@ def judge_establish(tables, establishments, index):
     keepalive_ms = np.int64(record["keepalive_ms"])
     if keepalive_ms < KEEPALIVE_MS_MIN or keepalive_ms > KEEPALIVE_MS_MAX:
         return np.int64(1 + fixp.EstablishmentRejectCode_KeepaliveInterval)
-    if (
-        np.int64(record["cancel_type"]) > CANCEL_ON_LOSS_OR_TERMINATE
-        or np.int64(record["cancel_window_ms"]) > CANCEL_WINDOW_MS_MAX
-    ):
+    if np.int64(record["cancel_type"]) > CANCEL_TYPE_MAX or np.int64(record["cancel_window_ms"]) > CANCEL_WINDOW_MS_MAX:
         return np.int64(1 + fixp.EstablishmentRejectCode_Unspecified)
     if np.int64(record["has_next_seq"]):
         next_seq = np.int64(record["next_seq"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from native.jit import kernel
+from native.jit import inner_kernel, kernel
 from native.layout import SESSION_PEER
 from native.lowlevel import bytes_at
 from wire.net import udp4
@@ -12,20 +12,20 @@ from wire.net import udp4
 _PEER_BYTES = SESSION_PEER.itemsize
 
 
-@kernel
+@inner_kernel
 def moved(tables, session, fields):
     """Whether the datagram of `fields` (wire.net.udp4) came from, or to, another address than the session's last."""
     row = tables.sessions[session]
-    return (
-        row["bound_at_sequence"] == 0
-        or row["peer_mac"] != fields[udp4.SOURCE_MAC]
-        or row["local_mac"] != fields[udp4.DESTINATION_MAC]
-        or np.int64(row["peer_ip"]) != fields[udp4.SOURCE_IP]
-        or np.int64(row["local_ip"]) != fields[udp4.DESTINATION_IP]
-        or np.int64(row["peer_udp_port"]) != fields[udp4.SOURCE_PORT]
-        or np.int64(row["local_udp_port"]) != fields[udp4.DESTINATION_PORT]
-        or np.int64(row["vlan_tci"]) != fields[udp4.VLAN_TCI]
+    differences = (
+        (row["peer_mac"] ^ fields[udp4.SOURCE_MAC])
+        | (row["local_mac"] ^ fields[udp4.DESTINATION_MAC])
+        | (np.int64(row["peer_ip"]) ^ fields[udp4.SOURCE_IP])
+        | (np.int64(row["local_ip"]) ^ fields[udp4.DESTINATION_IP])
+        | (np.int64(row["peer_udp_port"]) ^ fields[udp4.SOURCE_PORT])
+        | (np.int64(row["local_udp_port"]) ^ fields[udp4.DESTINATION_PORT])
+        | (np.int64(row["vlan_tci"]) ^ fields[udp4.VLAN_TCI])
     )
+    return (differences != 0) | (row["bound_at_sequence"] == 0)
 
 
 @kernel

@@ -10,7 +10,7 @@ import numpy as np
 
 from appliance.state import FREE, find_session
 from native import counters
-from native.jit import kernel
+from native.jit import inner_kernel
 from native.limits import DATAGRAM_PAYLOAD_BYTES_MAX
 from native.lowlevel import load_u64
 from native.session_layout import SESSION_ESTABLISHED
@@ -21,25 +21,19 @@ GAP_MAX = 1 << 31
 
 CONTEXT_BYTES = fixp.messageHeader_SIZE + fixp.Context_BLOCK_LENGTH
 
-# what `read_context` finds, as indexes of its int64 array
-SESSION = 0
-FIRST_NUMBER = 1
-MESSAGES_AT = 2
-CONTEXT_FIELDS_COUNT = 3
 
+@inner_kernel
+def read_context(tables, frame, payload_at, payload_bytes, connection):
+    """Read the Context at `payload_at` of `frame`, which came over the TCP `connection` (0: by UDP).
 
-@kernel
-def read_context(tables, frame, payload_at, payload_bytes, connection, found):
-    """Read the Context at `payload_at` of `frame`, which came over the TCP `connection` (0: by UDP), into `found`
-    (int64[CONTEXT_FIELDS_COUNT]).
-
-    Returns 0, or the index of the DROP counter. A Context of a newer schema version may have a longer block: the
-    messages start behind it.
+    Returns 0, or the index of the DROP counter; the session; the number of its first message; where that begins. A
+    Context of a newer schema version may have a longer block: the messages start behind it.
     """
+    none = np.int64(0)
     if payload_bytes > DATAGRAM_PAYLOAD_BYTES_MAX:
-        return counters.DROP_DATAGRAM_SIZE
+        return np.int64(counters.DROP_DATAGRAM_SIZE), none, none, none
     if payload_bytes < CONTEXT_BYTES:
-        return counters.DROP_CONTEXT_MISSING
+        return np.int64(counters.DROP_CONTEXT_MISSING), none, none, none
     block_bytes = fixp.get_messageHeader_blockLength(frame, payload_at)
     if (
         fixp.get_messageHeader_templateId(frame, payload_at) != fixp.Context_TEMPLATE_ID
@@ -47,37 +41,34 @@ def read_context(tables, frame, payload_at, payload_bytes, connection, found):
         or block_bytes < fixp.Context_BLOCK_LENGTH
         or fixp.messageHeader_SIZE + block_bytes > payload_bytes
     ):
-        return counters.DROP_CONTEXT_MISSING
+        return np.int64(counters.DROP_CONTEXT_MISSING), none, none, none
     block_at = payload_at + fixp.messageHeader_SIZE
-    session = session_at(tables, frame, block_at + fixp.Context_SessionId_OFFSET)
+    session = np.int64(session_at(tables, frame, block_at + fixp.Context_SessionId_OFFSET))
     if session == FREE:
-        return counters.DROP_SESSION_UNKNOWN
+        return np.int64(counters.DROP_SESSION_UNKNOWN), none, none, none
     if not is_open(tables, session, connection):
-        return counters.DROP_SESSION_UNBOUND
-    number = fixp.get_Context_NextSeqNo(frame, block_at)
+        return np.int64(counters.DROP_SESSION_UNBOUND), none, none, none
+    number = np.int64(fixp.get_Context_NextSeqNo(frame, block_at))
     # numbers from 2**63 are negative here
     if number < 1 or number - tables.sessions[session]["expected_seq"] > GAP_MAX:
-        return counters.DROP_SESSION_SEQ
-    found[SESSION] = session
-    found[FIRST_NUMBER] = number
-    found[MESSAGES_AT] = block_at + block_bytes
-    return 0
+        return np.int64(counters.DROP_SESSION_SEQ), none, none, none
+    return none, session, number, np.int64(block_at + block_bytes)
 
 
-@kernel
+@inner_kernel
 def session_at(tables, octets, at):
     """The session whose UUID lies at `octets[at:at + 16]`, or FREE."""
     return find_session(tables, load_u64(octets, at), load_u64(octets, at + 8))
 
 
-@kernel
+@inner_kernel
 def is_open(tables, session, connection):
     """Whether the session is established over this TCP connection (0: over UDP) and its client may still send."""
     row = tables.sessions[session]
     return np.int64(row["state"]) == SESSION_ESTABLISHED and np.int64(row["connection"]) == connection
 
 
-@kernel
+@inner_kernel
 def template_of(frame, payload_at, payload_bytes):
     """Template of the FIXP message that a datagram starts with; 0: it is none."""
     if payload_bytes < fixp.messageHeader_SIZE or fixp.get_messageHeader_schemaId(frame, payload_at) != fixp.SCHEMA_ID:
@@ -85,7 +76,7 @@ def template_of(frame, payload_at, payload_bytes):
     return np.int64(fixp.get_messageHeader_templateId(frame, payload_at))
 
 
-@kernel
+@inner_kernel
 def is_handshake(template):
     """Whether a FIXP message of this template asks for a session."""
     return template in (fixp.Negotiate_TEMPLATE_ID, fixp.Establish_TEMPLATE_ID)

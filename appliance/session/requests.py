@@ -17,9 +17,10 @@ from appliance.state import (
     THROTTLE_PART_NS,
     THROTTLE_PARTS,
     THROTTLE_WORDS,
+    forget_dead_names,
 )
 from native import codes
-from native.jit import kernel
+from native.jit import inner_kernel, kernel
 from native.layout import KIND_CANCEL, KIND_MASS_CANCEL, KIND_NEW_ORDER, KIND_REPLACE, KIND_STATUS_QUERY
 from native.session_layout import SESSION_TRAIT_INCREASING
 
@@ -28,13 +29,18 @@ THROTTLED_OUT = 2
 _SIGN = -(1 << 63)
 
 
-@kernel
+@inner_kernel
 def count_request(tables, session, kind, now_ns):
     """Count a request of the session. Returns 0, THROTTLED: it is one too many, or THROTTLED_OUT: the session has to
     go. Cancels are counted apart."""
+    if tables.throttle_rules[THROTTLE_PART_NS] == 0:
+        return np.int64(0)
+    return np.int64(_count_in_window(tables, session, kind, now_ns))
+
+
+@kernel
+def _count_in_window(tables, session, kind, now_ns):
     part_ns = tables.throttle_rules[THROTTLE_PART_NS]
-    if part_ns == 0:
-        return 0
     is_cancel = kind in (KIND_CANCEL, KIND_MASS_CANCEL)
     counts = tables.throttles
     base = session * THROTTLE_WORDS
@@ -74,7 +80,7 @@ def retry_after_ns(tables, session, kind, now_ns):
     return THROTTLE_PARTS * part_ns
 
 
-@kernel
+@inner_kernel
 def is_known_id(tables, session, kind, cl_ord_id):
     """Whether the request's ClOrdID is not above all that were taken today, where they must rise: then it is ignored.
     Otherwise it is the highest from now on."""
@@ -88,7 +94,7 @@ def is_known_id(tables, session, kind, cl_ord_id):
     return False
 
 
-@kernel
+@inner_kernel
 def why_not(tables, session, kind):
     """0, or the code with which the session's requests of this kind are refused: it is blocked."""
     if np.int64(tables.sessions[session]["is_blocked"]) and kind in (KIND_NEW_ORDER, KIND_REPLACE):
@@ -110,10 +116,13 @@ def has_rules(tables, session):
 
 @kernel
 def begin_day(tables):
-    """A new day: ClOrdIDs begin again, and so do the numbers of the firms' drop copies."""
+    """A new day: ClOrdIDs begin again, and so do the numbers of turns and of the firms' drop copies; SessionIds that
+    died are forgotten."""
+    forget_dead_names(tables)
     for session in range(tables.sessions.size):
         tables.sessions[session]["cl_ord_id"] = 0
-        tables.firm_numbers[session] = 1
+        tables.sessions[session]["retransmit_turn"] = 0
+    tables.firm_numbers[:] = 1
     return 0
 
 

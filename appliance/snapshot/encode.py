@@ -11,15 +11,15 @@ import numpy as np
 
 from native.jit import kernel
 from native.limits import DATAGRAM_PAYLOAD_BYTES_MAX
+from wire.framing.packet_writer import BEFORE_BLOCK_BYTES, begin_frame, put_packet_header
 from wire.gen import market_data as md
 
 MESSAGES_A_PACKET_MAX = 255
-_BEFORE_BLOCK_BYTES = md.frameHeader_SIZE + md.messageHeader_SIZE
-START_FRAME_BYTES = (_BEFORE_BLOCK_BYTES + md.SnapshotStart_BLOCK_LENGTH + 7) & ~7
-ORDER_FRAME_BYTES = (_BEFORE_BLOCK_BYTES + md.OrderSnapshot_BLOCK_LENGTH + 7) & ~7
-LEVEL_FRAME_BYTES = (_BEFORE_BLOCK_BYTES + md.PriceLevelSnapshot_BLOCK_LENGTH + 7) & ~7
-END_FRAME_BYTES = (_BEFORE_BLOCK_BYTES + md.SnapshotEnd_BLOCK_LENGTH + 7) & ~7
-CYCLE_FRAME_BYTES = (_BEFORE_BLOCK_BYTES + md.EndOfCycle_BLOCK_LENGTH + 7) & ~7
+START_FRAME_BYTES = (BEFORE_BLOCK_BYTES + md.SnapshotStart_BLOCK_LENGTH + 7) & ~7
+ORDER_FRAME_BYTES = (BEFORE_BLOCK_BYTES + md.OrderSnapshot_BLOCK_LENGTH + 7) & ~7
+LEVEL_FRAME_BYTES = (BEFORE_BLOCK_BYTES + md.PriceLevelSnapshot_BLOCK_LENGTH + 7) & ~7
+END_FRAME_BYTES = (BEFORE_BLOCK_BYTES + md.SnapshotEnd_BLOCK_LENGTH + 7) & ~7
+CYCLE_FRAME_BYTES = (BEFORE_BLOCK_BYTES + md.EndOfCycle_BLOCK_LENGTH + 7) & ~7
 CYCLE_PACKET_BYTES = md.packetHeader_SIZE + CYCLE_FRAME_BYTES
 
 
@@ -74,7 +74,7 @@ def encode_end_of_cycle(octets, at, head, instrument_count):
     `octets[at:]`. Returns its CYCLE_PACKET_BYTES bytes."""
     row = head[0]
     start = at + md.packetHeader_SIZE
-    block = _begin(octets, start, CYCLE_FRAME_BYTES, md.EndOfCycle_TEMPLATE_ID, md.EndOfCycle_BLOCK_LENGTH)
+    block = begin_frame(octets, start, np.int64(md.EndOfCycle_TEMPLATE_ID), np.int64(md.EndOfCycle_BLOCK_LENGTH))
     md.put_EndOfCycle_ActiveInstrumentCount(octets, block, instrument_count)
     md.put_EndOfCycle_ExtEpoch(octets, block, np.int64(row["epoch"]))
     md.put_EndOfCycle_ExtAsOfSequence(octets, block, np.int64(row["as_of_sequence"]))
@@ -85,32 +85,22 @@ def encode_end_of_cycle(octets, at, head, instrument_count):
 @kernel
 def _packet_header(octets, at, head, instrument_id, messages):
     row = head[0]
-    md.put_packetHeader_SendingTime(octets, at, np.int64(row["sending_time_ns"]))
-    md.put_packetHeader_SeqNum(octets, at, np.int64(row["as_of_sequence"]))
-    md.put_packetHeader_ChannelId(octets, at, np.int64(row["channel_id"]))
-    md.put_packetHeader_PktFlags(octets, at, md.packetHeader_PktFlags_Snapshot)
-    md.put_packetHeader_MsgCount(octets, at, messages)
-    md.put_packetHeader_Epoch(octets, at, instrument_id)
-    return 0
-
-
-@kernel
-def _begin(octets, at, frame_bytes, template_id, block_bytes):
-    """Frame header and SBE header of a message whose bytes are zeroed first. Returns where its block begins."""
-    octets[at : at + frame_bytes] = 0
-    md.put_frameHeader_FrameLength(octets, at, frame_bytes)
-    header = at + md.frameHeader_SIZE
-    md.put_messageHeader_blockLength(octets, header, block_bytes)
-    md.put_messageHeader_templateId(octets, header, template_id)
-    md.put_messageHeader_schemaId(octets, header, md.SCHEMA_ID)
-    md.put_messageHeader_version(octets, header, md.SCHEMA_VERSION)
-    return at + _BEFORE_BLOCK_BYTES
+    return put_packet_header(
+        octets,
+        at,
+        np.int64(row["sending_time_ns"]),
+        np.int64(row["as_of_sequence"]),
+        np.int64(row["channel_id"]),
+        np.int64(md.packetHeader_PktFlags_Snapshot),
+        messages,
+        instrument_id,
+    )
 
 
 @kernel
 def _start(octets, at, head, entry_count):
     row = head[0]
-    block = _begin(octets, at, START_FRAME_BYTES, md.SnapshotStart_TEMPLATE_ID, md.SnapshotStart_BLOCK_LENGTH)
+    block = begin_frame(octets, at, np.int64(md.SnapshotStart_TEMPLATE_ID), np.int64(md.SnapshotStart_BLOCK_LENGTH))
     md.put_SnapshotStart_InstrumentId(octets, block, np.int64(row["instrument_id"]))
     md.put_SnapshotStart_InstrSeqNum(octets, block, np.int64(row["instr_sequence"]))
     md.put_SnapshotStart_AsOfSequence(octets, block, np.int64(row["as_of_sequence"]))
@@ -125,7 +115,7 @@ def _start(octets, at, head, entry_count):
 @kernel
 def _order(octets, at, entries, index):
     row = entries[index]
-    block = _begin(octets, at, ORDER_FRAME_BYTES, md.OrderSnapshot_TEMPLATE_ID, md.OrderSnapshot_BLOCK_LENGTH)
+    block = begin_frame(octets, at, np.int64(md.OrderSnapshot_TEMPLATE_ID), np.int64(md.OrderSnapshot_BLOCK_LENGTH))
     md.put_OrderSnapshot_SnapshotSeqNum(octets, block, (index + 1) & 0xFFFF)
     md.put_OrderSnapshot_Quantity(octets, block, np.int64(row["qty_lots"]))
     md.put_OrderSnapshot_TransactTime(octets, block, np.int64(row["transact_time_ns"]))
@@ -139,7 +129,9 @@ def _order(octets, at, entries, index):
 @kernel
 def _level(octets, at, entries, index):
     row = entries[index]
-    block = _begin(octets, at, LEVEL_FRAME_BYTES, md.PriceLevelSnapshot_TEMPLATE_ID, md.PriceLevelSnapshot_BLOCK_LENGTH)
+    block = begin_frame(
+        octets, at, np.int64(md.PriceLevelSnapshot_TEMPLATE_ID), np.int64(md.PriceLevelSnapshot_BLOCK_LENGTH)
+    )
     md.put_PriceLevelSnapshot_SnapshotSeqNum(octets, block, (index + 1) & 0xFFFF)
     md.put_PriceLevelSnapshot_Price(octets, block, np.int64(row["price_nanos"]))
     md.put_PriceLevelSnapshot_AggregateQty(octets, block, np.int64(row["qty_lots"]))
@@ -151,7 +143,7 @@ def _level(octets, at, entries, index):
 @kernel
 def _end(octets, at, head, entry_count):
     row = head[0]
-    block = _begin(octets, at, END_FRAME_BYTES, md.SnapshotEnd_TEMPLATE_ID, md.SnapshotEnd_BLOCK_LENGTH)
+    block = begin_frame(octets, at, np.int64(md.SnapshotEnd_TEMPLATE_ID), np.int64(md.SnapshotEnd_BLOCK_LENGTH))
     md.put_SnapshotEnd_AsOfSequence(octets, block, np.int64(row["as_of_sequence"]))
     md.put_SnapshotEnd_InstrumentId(octets, block, np.int64(row["instrument_id"]))
     md.put_SnapshotEnd_EntryCount(octets, block, entry_count)

@@ -37,7 +37,7 @@ class Credentials(NamedTuple):
 
     key_id: str
     cod_type: int = 0
-    """Cancel on disconnect: 0 never, 1 on loss, 2 on Terminate, 3 on both."""
+    """Cancel on disconnect: 0 never, 1 on loss, 2 on Terminate, 3 on both; 4 more: not of GTC and GTD orders."""
     cod_window_ms: int = 0
     """How long after that, within which a new Establish keeps the orders."""
     flags: int = 0

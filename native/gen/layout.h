@@ -187,6 +187,7 @@
 #define COMMAND_ANY_SESSION (128)
 #define COMMAND_BY_VENUE (256)
 #define COMMAND_SPARES_STAYING (512)
+#define COMMAND_SPARES_GTC (1024)
 #define VLAN_NONE UINT64_C(0xFFFFFFFF)
 #define FEED_MAGIC UINT64_C(0x4445454657544950)
 #define FEED_FORMAT_VERSION (1)
@@ -288,6 +289,8 @@
 #define CANCEL_ON_LOSS (1)
 #define CANCEL_ON_TERMINATE (2)
 #define CANCEL_ON_LOSS_OR_TERMINATE (3)
+#define CANCEL_SPARES_GTC (4)
+#define CANCEL_TYPE_MAX (7)
 #define SESSION_LOST_SILENT (1)
 #define SESSION_LOST_CONNECTION (2)
 #define FINISHED_SENDING (0)
@@ -518,7 +521,8 @@ typedef struct {
     uint32_t channel_id;
     uint32_t closed;
     uint8_t topic_session_id[16];
-    uint8_t reserved[4032];
+    uint64_t first_sequence;
+    uint8_t reserved[4024];
 } feed_header_t;
 _Static_assert(sizeof(feed_header_t) == 4096, "FEED_HEADER");
 _Static_assert(offsetof(feed_header_t, magic) == 0, "FEED_HEADER.magic");
@@ -530,7 +534,8 @@ _Static_assert(offsetof(feed_header_t, next_sequence) == 32, "FEED_HEADER.next_s
 _Static_assert(offsetof(feed_header_t, channel_id) == 40, "FEED_HEADER.channel_id");
 _Static_assert(offsetof(feed_header_t, closed) == 44, "FEED_HEADER.closed");
 _Static_assert(offsetof(feed_header_t, topic_session_id) == 48, "FEED_HEADER.topic_session_id");
-_Static_assert(offsetof(feed_header_t, reserved) == 64, "FEED_HEADER.reserved");
+_Static_assert(offsetof(feed_header_t, first_sequence) == 64, "FEED_HEADER.first_sequence");
+_Static_assert(offsetof(feed_header_t, reserved) == 72, "FEED_HEADER.reserved");
 
 typedef struct {
     uint64_t first_sequence;
@@ -1697,7 +1702,9 @@ typedef struct {
     int64_t refusal;
     uint64_t commands;
     uint64_t refused;
-    uint8_t unused[40];
+    int64_t request_more;
+    int64_t request_leaves_lots;
+    uint8_t unused[24];
 } accounts_state_t;
 _Static_assert(sizeof(accounts_state_t) == 128, "ACCOUNTS_STATE");
 _Static_assert(offsetof(accounts_state_t, is_enabled) == 0, "ACCOUNTS_STATE.is_enabled");
@@ -1714,6 +1721,8 @@ _Static_assert(offsetof(accounts_state_t, old_leaves_lots) == 56, "ACCOUNTS_STAT
 _Static_assert(offsetof(accounts_state_t, refusal) == 64, "ACCOUNTS_STATE.refusal");
 _Static_assert(offsetof(accounts_state_t, commands) == 72, "ACCOUNTS_STATE.commands");
 _Static_assert(offsetof(accounts_state_t, refused) == 80, "ACCOUNTS_STATE.refused");
-_Static_assert(offsetof(accounts_state_t, unused) == 88, "ACCOUNTS_STATE.unused");
+_Static_assert(offsetof(accounts_state_t, request_more) == 88, "ACCOUNTS_STATE.request_more");
+_Static_assert(offsetof(accounts_state_t, request_leaves_lots) == 96, "ACCOUNTS_STATE.request_leaves_lots");
+_Static_assert(offsetof(accounts_state_t, unused) == 104, "ACCOUNTS_STATE.unused");
 
 #endif

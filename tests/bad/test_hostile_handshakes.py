@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from appliance.gateway.keys import Secret
 from appliance.gateway.verify import STALE_NS, Handshake, Verifier
+from appliance.keys import Secret
 from tests.handshakes import Signer
 
 COUNT = 10_000

@@ -18,6 +18,7 @@ import pytest
 from appliance.client.recovery import RecoveryClient, RetransmitError
 from appliance.recovery.allocations import Allocation
 from appliance.recovery.codes import TerminationCode
+from appliance.recovery.few_lines import FewLines
 from appliance.recovery.limits import ServerLimits
 from appliance.recovery.store import FeedStore
 from tests.naive.feed_writer import TOPIC_SESSION_ID, FeedWriter
@@ -223,6 +224,34 @@ def test_heartbeats_keep_a_quiet_client(running):
             connection.sendall(sofh.framed(SBE, FIXP.encode("UnsequencedHeartbeat")))
         connection.sendall(request(1, 1))
         assert session_messages(connection.recv(4096))[0].block.name == "Retransmission"
+
+
+def test_nothing_but_heartbeats_is_the_end(running):
+    beat = sofh.framed(SBE, FIXP.encode("UnsequencedHeartbeat"))
+    with connect(running) as connection:
+        connection.sendall(beat * 3 * LIMITS.heartbeats_a_second_max)
+        [terminate] = session_messages(until_closed(connection))
+    assert b"heartbeats came in a second" in terminate.values.Reason
+    assert running.server.counters["closed_greedy"] == 1
+    well_behaved_is_served(running)
+
+
+def test_a_log_has_so_many_lines_a_second(caplog):
+    few = FewLines(3)
+    logger = logging.getLogger("pitwire.test")
+    logger.addFilter(few)
+    try:
+        with caplog.at_level(logging.WARNING, "pitwire.test"):
+            second = int(time.time())
+            for number in range(50):
+                record = logger.makeRecord("pitwire.test", logging.WARNING, "", 0, "closed %d", (number,), None)
+                record.created = second + number // 40 + 0.5
+                logger.handle(record)
+    finally:
+        logger.removeFilter(few)
+    told = [record.getMessage() for record in caplog.records]
+    assert told[:4] == ["closed 0", "closed 1", "closed 2", "closed 40 (37 lines before this one were left out.)"]
+    assert told[4:] == ["closed 41", "closed 42"]
 
 
 def test_a_request_in_the_first_packet_is_answered(running):

@@ -17,7 +17,7 @@ def test_a_life(tmp_path: Path) -> None:
     config = keyed_config()
     a = Party(0, 1)
     with SessionRig(config) as rig:
-        rig.log_on(a, 100, cod_type=3, window=50)
+        rig.log_on(a, 100, cod_type=7, window=50)
         query = ORDERS.encode("OrderStatusRequest", OrdStatusReqID=7, ClOrdID=1)
         rig.send(a.frame(new(1), query), a.retransmit(9, 1, 2), a.finished_sending(3), a.terminate(1))
         rig.shake(a, a.negotiate(200))
@@ -31,7 +31,7 @@ def test_a_life(tmp_path: Path) -> None:
     assert told == [
         f'NEGOTIATE session=0 session_id="{first}" timestamp_ns=100 {ENDS} client_flow="Idempotent"',
         f'ESTABLISH session=0 session_id="{first}" timestamp_ns=101 {ENDS} keepalive_ms=1000 next_seq=1 '
-        'cancel_on="LOSS_OR_TERMINATE" cancel_window_ms=50',
+        'cancel_on="LOSS_OR_TERMINATE" gtc_stay=1 cancel_window_ms=50',
         "STATUS_QUERY session=0 session_seq=2 template=130 request_id=7 cl_ord_id=1",
         "RETRANSMIT_REQUEST session=0 generation=1 timestamp_ns=9 number=1 count=2",
         'FINISHED session=0 generation=1 which="SENDING" last_seq=3',

@@ -46,6 +46,8 @@ class Plan:
     books: Callable[[int], Books] = FeedBook
     by_packets: bool = False
     """Nobody listens to transactions, so that kernel books take whole packets; books are compared after each step."""
+    compares: bool = True
+    """False where lines damage packets: a changed price is believed, so books are not compared, only the states."""
 
 
 @dataclass
@@ -107,6 +109,8 @@ class Drill:
 
     def _check(self, follower: Follower, sequence: int, sound: bool) -> None:
         channel = self.venue.channels[follower.level]
+        if not self.plan.compares:
+            return
         if follower.subscriber.handler.epoch != self.venue.epoch:
             return  # it cannot know yet that there is a new one; the old venue's books are compared no more
         assert sequence in channel.truth, f"{sequence} is no end of a transaction"
@@ -131,6 +135,8 @@ class Drill:
             subscriber = follower.subscriber
             assert subscriber.complete, (follower.level, subscriber.state, subscriber.counters, subscriber.last_fault)
             assert self._is_done(follower)
+            if not self.plan.compares:
+                continue
             for instrument in self.venue.books:
                 expected = self.venue.book_at(follower.level, instrument)
                 assert held(subscriber.books, follower.level, instrument) == expected
@@ -204,6 +210,9 @@ class Drill:
             return
         if wanted.minimum_sequence > len(channel.frames):
             subscriber.answered(wanted, self.now_ns, "It is not published yet.")
+            return
+        if wanted.security_id not in (0, *self.venue.books):
+            subscriber.answered(wanted, self.now_ns, "There is no such instrument.")
             return
         for packet in self.venue.snapshot(follower.level, channel.channel_id, wanted.security_id):
             if not (wanted.security_id and packets.parse_header(packet).epoch == 0):

@@ -44,10 +44,15 @@ class FeedWriter:
         header["capacity_bytes"] = capacity_bytes
         header["epoch"] = epoch
         header["channel_id"] = channel_id
-        header["next_sequence"] = 1
+        header["next_sequence"] = header["first_sequence"] = 1
         header["topic_session_id"] = np.frombuffer(TOPIC_SESSION_ID, dtype=np.uint8)
         header["magic"] = FEED_MAGIC
         self.next_sequence = 1
+
+    def begin_at(self, sequence: int) -> None:
+        """Have `sequence` as the store's first message, before any is there."""
+        self.next_sequence = sequence
+        self.header[0]["first_sequence"] = self.header[0]["next_sequence"] = sequence
 
     def append(self, payload: bytes, message_count: int) -> None:
         """Append one packet that holds the next `message_count` messages."""

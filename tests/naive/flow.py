@@ -247,6 +247,8 @@ class Flow:
             return {}
         known = self.one_of(self.sent or [Named()])
         cl_ord_id = known.cl_ord_id
+        parts = (-1, 1, 30)
+        min_parts = (1, 30, 0xFFFF) if fields["kind"] == KIND_MASS_CANCEL else parts  # there: a reason of 16 bits
         flag = self.one_of(
             (COMMAND_PRICE_OFF_TICK, COMMAND_QTY_OUT_OF_RANGE, COMMAND_PRICE_MISSING, COMMAND_STOP_PRICE_MISSING,
              COMMAND_STOP_PRICE_OFF_TICK)
@@ -260,7 +262,7 @@ class Flow:
                 {"cl_ord_id": cl_ord_id}, {"orig_cl_ord_id": cl_ord_id},
                 {"instrument": self.below(self.profile.instruments)}, {"order_id": 12345},
                 {"order_id": (1 << 64) - 1}, {"qty_lots": (1 << 31) - 1}, {"stp_instruction": 6},
-                {"display_qty_lots": self.one_of((-1, 1, 30))}, {"min_qty_lots": self.one_of((-1, 1, 30))},
+                {"display_qty_lots": self.one_of(parts)}, {"min_qty_lots": self.one_of(min_parts)},
                 {"expire_time_ns": self.now_ns}, {"session": known.session},
             )
         )  # fmt: skip

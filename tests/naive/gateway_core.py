@@ -21,10 +21,10 @@ import numpy as np
 
 from appliance import gateway_rings as ends
 from appliance.gateway.connection import TcpLimits
-from appliance.gateway.keys import KeysFile
 from appliance.gateway.report_log import ReportLog
 from appliance.gateway.ring import Ring
 from appliance.gateway.server import Gateway
+from appliance.keys import KeysFile
 from native.gateway_layout import (
     GATEWAY_IN_ANSWER,
     GATEWAY_IN_DATAGRAM,
@@ -247,6 +247,8 @@ def running(
     address: list[tuple[str, int]] = []
     faults: list[BaseException] = []
     loop = asyncio.new_event_loop()
+    # asyncio would close the connection, and the test would see no more than that
+    loop.set_exception_handler(lambda _, context: faults.append(context.get("exception") or Exception(context)))
     ended = asyncio.Event()
 
     async def serve() -> None:

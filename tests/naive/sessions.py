@@ -27,11 +27,12 @@ OUT_OF_RANGE, INVALID_SESSION, LIMIT_EXCEEDED = range(3)
 FINISHED, ERROR, OUT_OF_BOUNDS, IN_PROGRESS = range(4)
 ON_LOSS, ON_TERMINATE = 1, 2
 DISCONNECTED, TERMINATED, KILLED = 100, 101, 106
-BY_VENUE, SPARES = 256, 512
+BY_VENUE, SPARES_STAYING, SPARES_GTC = 256, 512, 1024
+GTC_STAYS = 4
 REQUEST_MESSAGES_MAX, REQUEST_BYTES_MAX = 4096, 65536
 CONTROLS = {"Terminate", "RetransmitRequest", "FinishedSending", "FinishedReceiving"}
 PARTS = 8
-QUERY = 25
+QUERY, RETRANSMIT = 25, 23
 Said = tuple[Endpoint, str, dict[str, Any]]
 
 
@@ -51,7 +52,7 @@ class Sessions:
         self.again: dict[bytes, list[int]] = {}
         self.streams: dict[bytes, list[Message]] = {one.uuid: one.reports for one in self.sessions if one.uuid}
         self.names = set(self.by_uuid)
-        self.names_max = len(self.sessions) + self.config.order_entry.negotiations_max
+        self.names_max = len(self.sessions) + self.config.order_entry.session_ids_remembered
         self.turn = 0
         self.proof = b""
 
@@ -60,6 +61,7 @@ class Sessions:
         def drop(self, reason: str) -> None: ...
         def tell(self, session: Session, name: str, **fields: Any) -> None: ...
         def sequence(self, now_ns: int) -> None: ...
+        def bind(self, session: Session, peer: Peer, now_ns: int) -> None: ...
         def match(self, command: dict[str, int]) -> None: ...
         def reject(self, command: dict[str, int], reason: int, limit: int) -> None: ...
         def end_transaction(self) -> None: ...
@@ -122,7 +124,7 @@ class Sessions:
             return UNSPECIFIED_NEGOTIATION
         if asked.SessionId in self.names:
             return None if own and not session.was_established else DUPLICATE_ID
-        return UNSPECIFIED_NEGOTIATION if len(self.names) >= self.names_max else None
+        return None
 
     def begin_new(self, session: Session, uuid: bytes) -> None:
         """Numbers begin at 1 on both sides; ClOrdIDs and orders stay."""
@@ -132,6 +134,8 @@ class Sessions:
         session.state, session.was_established = NEGOTIATED, False
         session.client_finished = session.server_finished = False
         session.retransmit_time, session.retransmit_turn = 0, -1
+        if len(self.names) >= self.names_max:
+            self.names = set(self.by_uuid)
         self.by_uuid[uuid] = session
         self.names.add(uuid)
         self.streams[uuid] = session.reports
@@ -174,7 +178,7 @@ class Sessions:
         if not 10 <= asked.KeepaliveInterval <= 60_000:
             return KEEPALIVE, False
         cancel_type, window = cancel_terms(asked.Credentials)
-        if cancel_type > 3 or window > 60_000:
+        if cancel_type > 7 or window > 60_000:
             return UNSPECIFIED, False
         number = session.expected if asked.NextSeqNo is None else asked.NextSeqNo
         if number < max(1, session.expected) or number >= 2**63 or number - session.expected > GAP_MAX:
@@ -203,9 +207,11 @@ class Sessions:
         session.cancel_due = self.time_ns + session.cancel_window * 10**6 if session.cancel_window else None
         return session.cancel_window == 0
 
-    def cancel_orders(self, session: Session, reason: int = 0, spares: int = SPARES) -> None:
-        """On the venue's own account."""
-        flags = n.PRICE_MISSING | n.STOP_PRICE_MISSING | BY_VENUE | spares
+    def cancel_orders(self, session: Session, reason: int = 0) -> None:
+        """On the venue's own account: all of them for `reason`, or those that go because the session has gone."""
+        flags = n.PRICE_MISSING | n.STOP_PRICE_MISSING | BY_VENUE
+        if not reason:
+            flags |= SPARES_STAYING | (SPARES_GTC if session.cancel_type & GTC_STAYS else 0)
         self.match(
             BLANK
             | {
@@ -259,6 +265,7 @@ class Sessions:
         if name == "FinishedSending" and not is_possible(asked.LastSeqNo, session.expected):
             return self.drop("session_seq")
         self.count["datagrams_in"] += 1
+        self.bind(session, peer, now_ns)
         self.sequence(now_ns)
         self.count["session_inputs"] += 1
         gone = False
@@ -281,7 +288,11 @@ class Sessions:
         first, count, last_sent = asked.FromSeqNo, asked.Count, len(session.reports)
         in_range = 1 <= first < 2**63 and count >= 1
         violation = None
-        if session.retransmit_turn == self.turn:
+        throttled = self.count_request(session, RETRANSMIT)
+        if throttled == "out":
+            self.count["sessions_throttled_out"] += 1
+            violation = ERROR
+        elif session.retransmit_turn == self.turn:
             violation = IN_PROGRESS
         elif in_range and first + count - 1 > last_sent:
             violation = OUT_OF_BOUNDS
@@ -293,7 +304,7 @@ class Sessions:
         reject = None
         if not in_range:
             reject = OUT_OF_RANGE
-        elif count > REQUEST_MESSAGES_MAX or sum(map(size_of, wanted)) > REQUEST_BYTES_MAX:
+        elif throttled or count > REQUEST_MESSAGES_MAX or sum(map(size_of, wanted)) > REQUEST_BYTES_MAX:
             reject = LIMIT_EXCEEDED
         if reject is not None:
             self.count["retransmit_rejects"] += 1

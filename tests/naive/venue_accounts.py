@@ -86,7 +86,7 @@ class WithAccounts:
         if not refusal and command.get("session") is not None:
             self.sessions[command["session"]].is_blocked = command["action"] == KILL
             if command["action"] == KILL:
-                self.cancel_orders(self.sessions[command["session"]], KILLED, 0)
+                self.cancel_orders(self.sessions[command["session"]], KILLED)
         elif not refusal:
             for account in killed_accounts(self.books, command):
                 flags = n.ANY_SESSION | n.PRICE_MISSING | n.STOP_PRICE_MISSING | BY_VENUE
@@ -95,7 +95,7 @@ class WithAccounts:
         self.end_transaction()
         return refusal
 
-    def cancel_orders(self, session: Session, reason: int = 0, spares: int = 0) -> None:
+    def cancel_orders(self, session: Session, reason: int = 0) -> None:
         raise NotImplementedError
 
     def sequence(self, now_ns: int) -> None:

@@ -17,6 +17,7 @@ from native.arrays import Arrays
 from native.jit import kernel
 from native.lowlevel import (
     bytes_at,
+    copy_words,
     count_leading_zeros64,
     count_trailing_zeros64,
     getter,
@@ -65,6 +66,23 @@ def test_load_and_store_are_those_of_struct(kind: str) -> None:
             assert read(buf, at) == word
             buf[at + 3 : at + 3 + bits // 8] = 0
             assert not buf.any(), "wrote outside its place"
+
+
+@kernel
+def _copy_words(to: Any, to_at: int, source: Any, source_at: int, words: int) -> int:
+    copy_words(to, to_at, source, source_at, words)
+    return 0
+
+
+@pytest.mark.parametrize("words", [0, 1, 3, 4, 5, 16, 175])
+def test_words_are_copied_to_any_place_and_nothing_beside_them(words: int) -> None:
+    source = np.random.default_rng(words).integers(0, 256, 8 * words + 16, dtype=np.uint8)
+    for to_at in (0, 1, 2, 6, 8):
+        to = np.zeros(8 * words + 24, np.uint8)
+        _copy_words(to, to_at, source, 8, words)
+        assert (to[to_at : to_at + 8 * words] == source[8 : 8 + 8 * words]).all()
+        to[to_at : to_at + 8 * words] = 0
+        assert not to.any()
 
 
 @pytest.mark.parametrize(("kind", "code"), [("f32", "<f"), ("f64", "<d"), ("f32be", ">f"), ("f64be", ">d")])

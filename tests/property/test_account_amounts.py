@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.accounts.amounts import fee_of, large_result, result_of, within_result
+from appliance.accounts.amounts import FEE_DIRECT_MAX, fee_of, large_result, result_of, within_result
 from appliance.accounts.state import allocate_accounts
 from native import account_layout as layout
 from native import codes
@@ -18,7 +18,9 @@ from tests.naive.accounts.state import Books, within
 from tests.table.test_account_checks import Desk, refused
 from tests.venue_rig import VenueRig, demo_sessions, small_config
 
-VALUES = st.integers(0, (1 << 50) - 1) | st.sampled_from([0, 1, 999_999, 1_000_000, (1 << 50) - 1])
+VALUES = st.integers(0, (1 << 50) - 1) | st.sampled_from(
+    [0, 1, 999_999, 1_000_000, FEE_DIRECT_MAX - 1, FEE_DIRECT_MAX, FEE_DIRECT_MAX + 1, (1 << 50) - 1]
+)
 RATES = st.integers(0, 1_000_000)
 WHOLE = st.integers(-(1 << 53), 1 << 53) | st.sampled_from([0, 1, -1, (1 << 31) - 1, 1 << 31, -(1 << 31), 1 << 52])
 
@@ -42,6 +44,7 @@ def kept(amount: int) -> int:
 @given(one=VALUES, other=VALUES, rate=RATES)
 def test_fees_round_down_and_parts_cost_no_more(one: int, other: int, rate: int) -> None:
     assert fee(one, rate) == one * rate // 1_000_000 <= one
+    assert fee(one, 1_000_000) == one
     if one + other < 1 << 50:
         assert fee(one, rate) + fee(other, rate) <= fee(one + other, rate)
 

@@ -26,7 +26,7 @@ U64_MAX = (1 << 64) - 1
 THROTTLED = keyed_config(
     throttle={"window_ms": 8, "messages_reject": 6, "messages_logout": 10, "cancels_reject": 3, "cancels_logout": 5}
 )
-CONFIG = keyed_config(order_entry={"negotiations_max": 16})
+CONFIG = keyed_config(order_entry={"session_ids_remembered": 16})
 ROWS = 3
 
 
@@ -114,12 +114,14 @@ class Both:
 
     def do(self, step: Step) -> None:
         party, row = self.party(step), step.row
+        if step.b == 4:  # it goes on over another socket
+            party.endpoint = party.endpoint._replace(udp_port=40_000 + step.a)
         session = self.twin.sessions[row]
         match step.kind:
             case "log on":
                 self.shake(party, party.negotiate(self.stamp(step)))
                 self.shake(
-                    party, party.establish(self.stamp(step), number=None, cod_type=step.a % 4, window=step.b % 3)
+                    party, party.establish(self.stamp(step), number=None, cod_type=step.a % 8, window=step.b % 3)
                 )
                 party.next_number = session.expected
             case "negotiate":
@@ -127,7 +129,7 @@ class Both:
             case "establish":
                 number = [None, session.expected, session.expected + 2, 0, 1][step.b % 5]
                 keepalive = {0: 9, 1: 60_001}.get(step.a, 1000)
-                terms = {"cod_type": step.a % 5, "window": 60_001 if step.b == 7 else step.b}
+                terms = {"cod_type": step.a % 9, "window": 60_001 if step.b == 7 else step.b}
                 self.shake(party, party.establish(self.stamp(step), keepalive, number, **terms))
                 party.next_number = session.expected
             case "orders":
@@ -197,7 +199,7 @@ class Both:
             elif step.a == 3:
                 made.append(single(cl_ord_id, side, 2, ticks, **terms))
             else:
-                made.append(new(cl_ord_id, side, 1 + step.b % 2, ticks, **terms))
+                made.append(new(cl_ord_id, side, 1 + step.b % 2, ticks, "01"[step.b % 2], **terms))
         return made
 
     def query(self, step: Step) -> bytes:

@@ -98,6 +98,20 @@ def test_whole_packets_come_through_too(policy: str) -> None:
     assert any(follower.subscriber._by_packets for follower in drill.followers)
 
 
+@pytest.mark.parametrize("policy", ["snapshots", "loop", "everything"])
+@pytest.mark.parametrize("seed", [1, 2, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(3, 60))])
+def test_damage_is_come_over(policy: str, seed: int) -> None:
+    """Numbers, epochs and instruments from nowhere: whatever they did, in the end everybody is complete again."""
+    damage = LinePolicy(loss_percent=5, corrupt_percent=4)
+    short = dataclasses.replace(POLICIES[policy], silence_ns=20_000_000)
+    drill = Drill(seed, Plan((damage, damage), damage, short, steps=200, compares=False))
+    drill.run()
+    for follower in drill.followers:
+        counted = follower.subscriber.handler.counters
+        assert all(line.counts.corrupted for line in follower.lines)
+        assert counted.packets_bad + counted.packets_of_others + counted.packets_of_old_epochs + counted.packets_behind
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(40))
 def test_many_drills(seed: int) -> None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import random
 import time
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,11 +82,14 @@ class Follower:
     level: int
     subscriber: FeedSubscriber
     lines: list[FaultyLine]
-    truth: Truth
+    truths: dict[int, Truth]
+    """By epoch."""
     taken: dict[tuple[str, int], int] = field(default_factory=dict)
-    told_right: int = 0
-    """Books of instruments that were compared at an end of a transaction."""
-    last_time_ns: int = 0
+    told_right: Counter[int] = field(default_factory=Counter)
+    """Books of instruments that were compared at an end of a transaction, by epoch."""
+    told_recovering: int = 0
+    last: tuple[int, int] = (0, 0)
+    """Epoch and TransactTime of the last message."""
 
     def __post_init__(self) -> None:
         self.subscriber.on_message = self.saw
@@ -92,14 +97,16 @@ class Follower:
 
     def saw(self, message: FeedMessage) -> None:
         if message.values is not None and hasattr(message.values, "TransactTime"):
-            self.last_time_ns = message.values.TransactTime
+            self.last = message.epoch, message.values.TransactTime
 
     def ended(self, _sequence: int, sound: bool) -> None:
+        epoch, time_ns = self.last
+        self.told_recovering += not sound
         for instrument in INSTRUMENTS:
             if self.subscriber.is_right(instrument):
-                expected = self.truth.at[self.last_time_ns][self.level][instrument]
+                expected = self.truths[epoch].at[time_ns][self.level][instrument]
                 assert held(self.subscriber.books, self.level, instrument) == expected
-                self.told_right += 1
+                self.told_right[epoch] += 1
             else:
                 assert not sound
 
@@ -107,16 +114,75 @@ class Follower:
 class Drill:
     """A rig, a server, three followers; `turn` moves all of them by a millisecond."""
 
-    def __init__(self, rig: DistributorRig, server: Any, policy: SubscriberPolicy, loop: bool) -> None:
-        self.rig, self.server, self.loop = rig, server, loop
-        self.truth = Truth()
+    def __init__(self, folder: Path, config: Config, policy: SubscriberPolicy, loop: bool) -> None:
+        self.folder, self.loop = folder, loop
         self.now_ns = 0
+        self.server: Any = None
+        self._server_ends = ExitStack()
+        self.distributes = True
+        self.truths: dict[int, Truth] = {}
         self.followers = []
+        self.open_venue(config)
         for level in (3, 2, 1):
             books = KernelBook(level, 8, 1024, 256) if level == 3 else FeedBook(level)
             subscriber = FeedSubscriber(policy, books, 4 - level, SNAPSHOT_CHANNEL)
             lines = [FaultyLine(one, 10 * level + place) for place, one in enumerate(LOSSES)]
-            self.followers.append(Follower(level, subscriber, lines, self.truth))
+            self.followers.append(Follower(level, subscriber, lines, self.truths))
+
+    def open_venue(self, config: Config) -> None:
+        """A core and a distributor that number anew, in the place of what was there."""
+        for path in self.folder.iterdir():
+            path.unlink()
+        self.config = config
+        self.rig = rig_of(self.folder, config)
+        self.truth = self.truths[config.epoch] = Truth()
+        for follower in self.followers:
+            follower.taken.clear()
+
+    def start_server(self) -> None:
+        limits = ServerLimits(requests=Allocation(0, 0, 0))  # its seconds are not the drill's
+        desk = SnapshotDesk(BookSizes(INSTRUMENTS, 256, 64), limits)
+        served = serving(FeedStore(self.folder / "feed"), limits, folder=self.folder, snapshots=desk)
+        self.server = self._server_ends.enter_context(served)
+
+    def stop_server(self) -> None:
+        """Its port stays what followers ask: nobody is there."""
+        self._server_ends.close()
+
+    def __enter__(self) -> Drill:
+        self.start_server()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop_server()
+
+    def publish_before(self, l3: list[bytes]) -> None:
+        """Before anybody listens."""
+        for packet in l3:
+            self.truth.take(packet)
+        self.rig.publish(l3)
+        self.rig.settle()
+        self.rig.sent.clear()
+
+    def play(self, l3: list[bytes], draw: random.Random) -> None:
+        """Publish all of it, a few packets a turn."""
+        while l3:
+            size = draw.randrange(4)
+            self.publish(l3[:size])
+            l3 = l3[size:]
+            self.turn()
+
+    def until_done(self) -> None:
+        """Until everybody is complete; then the books are the venue's."""
+        deadline = time.monotonic() + 60
+        while not all(is_done(follower, self.rig) for follower in self.followers):
+            self.turn()
+            assert time.monotonic() < deadline, [(one.level, one.subscriber.state) for one in self.followers]
+        for follower in self.followers:
+            assert follower.told_right[self.config.epoch] and follower.subscriber.handler.counters.gaps
+            for instrument in INSTRUMENTS:
+                found = held(follower.subscriber.books, follower.level, instrument)
+                assert found == self.truth.latest[follower.level][instrument]
 
     def publish(self, l3: list[bytes]) -> None:
         for packet in l3:
@@ -125,9 +191,10 @@ class Drill:
                 line.offer(packet, self.now_ns)
         self.rig.publish(l3)
 
-    def turn(self) -> None:
-        self.now_ns += STEP_NS
-        self.rig.turn(4, STEP_NS // 4)
+    def turn(self, step_ns: int = STEP_NS) -> None:
+        self.now_ns += step_ns
+        if self.distributes:
+            self.rig.turn(4, step_ns // 4)
         for follower in self.followers:
             self._offer(follower)
             for number, line in enumerate(follower.lines):
@@ -184,39 +251,77 @@ POLICIES = {
 }
 
 
-@pytest.mark.parametrize("name", POLICIES)
-def test_all_levels_are_right_or_recovering(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     # nothing is published while a follower of this drill waits for its answer
     monkeypatch.setattr(recovery_snapshots, "_WAIT_SECONDS_MAX", 0.02)
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_all_levels_are_right_or_recovering(tmp_path: Path, name: str) -> None:
     policy, loop, before = POLICIES[name]
     config = venue(snapshot_cycle_ms=100)
     flow = L3Flow(len(name)).packets(220, epoch=config.epoch, sizes=8)
-    rig = rig_of(tmp_path, config)
-    limits = ServerLimits(requests=Allocation(0, 0, 0))  # its seconds are not the drill's
-    desk = SnapshotDesk(BookSizes(INSTRUMENTS, 256, 64), limits)
-    with serving(FeedStore(tmp_path / "feed"), limits, folder=tmp_path, snapshots=desk) as server:
-        drill = Drill(rig, server, policy, loop)
-        draw = random.Random(1)
-        early, flow = flow[:before], flow[before:]
-        for packet in early:  # before anybody listens
-            drill.truth.take(packet)
-        rig.publish(early)
-        rig.settle()
-        rig.sent.clear()
-        while flow:
-            size = draw.randrange(4)
-            drill.publish(flow[:size])
-            flow = flow[size:]
-            drill.turn()
-        deadline = time.monotonic() + 60
-        while not all(is_done(follower, rig) for follower in drill.followers):
-            drill.turn()
-            assert time.monotonic() < deadline, [(one.level, one.subscriber.state) for one in drill.followers]
-    for follower in drill.followers:
-        assert follower.told_right and follower.subscriber.handler.counters.gaps
-        for instrument in INSTRUMENTS:
-            found = held(follower.subscriber.books, follower.level, instrument)
-            assert found == drill.truth.latest[follower.level][instrument]
+    with Drill(tmp_path, config, policy, loop) as drill:
+        drill.publish_before(flow[:before])
+        drill.play(flow[before:], random.Random(1))
+        drill.until_done()
+
+
+@pytest.mark.parametrize("seed", [2, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(3, 20))])
+@pytest.mark.parametrize("name", POLICIES)
+def test_distributor_server_and_venue_are_started_anew_in_the_middle(tmp_path: Path, name: str, seed: int) -> None:
+    policy, loop, before = POLICIES[name]
+    config = venue(snapshot_cycle_ms=100)
+    flow = L3Flow(seed).packets(200, epoch=config.epoch, sizes=8)
+    draw = random.Random(seed)
+    parts = [flow[start : start + len(flow) // 6 + 1] for start in range(0, len(flow), len(flow) // 6 + 1)]
+    with Drill(tmp_path, config, policy, loop) as drill:
+        drill.publish_before(flow[: before // 4])
+        drill.play(parts[0][before // 4 :], draw)
+        drill.distributes = False  # it is killed: line A of L3 goes on
+        drill.play(parts[1], draw)
+        drill.rig.restart()
+        drill.distributes = True
+        drill.play(parts[2], draw)
+        drill.stop_server()
+        drill.play(parts[3], draw)
+        failures = [follower.subscriber.counters.failures for follower in drill.followers]
+        drill.start_server()
+        drill.play(parts[4], draw)
+        drill.rig.restart()  # at once
+        drill.play(parts[5], draw)
+        drill.until_done()
+        drill.stop_server()  # which ends with its venue
+        drill.open_venue(config.model_copy(update={"epoch": config.epoch + 1}))
+        anew = L3Flow(seed + 1).packets(100, epoch=config.epoch + 1, sizes=8)
+        drill.play(anew[: len(anew) // 2], draw)
+        drill.start_server()
+        drill.play(anew[len(anew) // 2 :], draw)
+        drill.until_done()
+    assert loop or any(failures)
+    assert all(follower.told_recovering or name == "ranges" for follower in drill.followers)
+
+
+def test_a_late_joiner_is_right_within_5_s_by_the_loop_as_it_is_configured(tmp_path: Path) -> None:
+    policy = SubscriberPolicy(has_ranges=False, has_snapshot_loop=True)
+    config = venue()
+    flow = L3Flow(5).packets(400, epoch=config.epoch, sizes=8)
+    with Drill(tmp_path, config, policy, loop=True) as drill:
+        for follower in drill.followers:
+            follower.lines = [FaultyLine(LinePolicy()) for _ in follower.lines]
+        drill.publish_before(flow[: len(flow) // 2])
+        for packet in flow[len(flow) // 2 :]:
+            drill.publish([packet])
+            drill.turn(10 * STEP_NS)
+            if all(follower.subscriber.complete for follower in drill.followers):
+                break
+        assert drill.now_ns <= 5_000_000_000
+        for follower in drill.followers:
+            assert follower.subscriber.complete and follower.subscriber.counters.snapshots_loaded
+            for instrument in INSTRUMENTS:
+                found = held(follower.subscriber.books, follower.level, instrument)
+                assert found == drill.truth.latest[follower.level][instrument]
 
 
 def is_done(follower: Follower, rig: DistributorRig) -> bool:

@@ -16,6 +16,10 @@ from typing import Any
 
 import pytest
 
+from appliance.client.blocking import BlockingClient
+from appliance.client.drop_copy import DropCopyClient
+from appliance.client.ledger import Report
+from appliance.client.terms import Terms
 from appliance.config import Config, parse
 from appliance.control import Appliance, ApplianceError
 from appliance.gateway.keeper import RESTARTS_MAX, GatewayKeeper
@@ -25,7 +29,7 @@ from native.session_layout import SESSION_ESTABLISHED
 from tests.handshakes import SCHEMA_FIXP, Signer
 from tests.naive.fixp_client import NaiveFixpClient, cut
 from tests.naive.fixp_over_tcp import Subscriber, TcpClient
-from tests.venue_rig import new
+from tests.venue_rig import demo_sessions, new
 
 UDP_PORT = 10_000 + os.getpid() % 2000 * 10  # below those that the kernel gives away; tests may run beside each other
 TCP_PORT, DROP_COPY_PORT = UDP_PORT + 3, UDP_PORT + 4
@@ -196,6 +200,12 @@ def test_tcp_and_udp_sessions_trade_with_each_other(any_venue: Appliance) -> Non
     while len(live.session.got) < len(executions):
         live.hear()
     assert sorted(late.session.got.values()) == executions and live.session.got == late.session.got
+    ours = DropCopyClient(Terms(key_id=HOUSE.key_id, secret=HOUSE.secret))
+    with BlockingClient(ours, [("127.0.0.1", DROP_COPY_PORT)]) as desk:
+        told = [report.sequence for report in desk.log_on()]
+        while ours.next_number <= len(executions):
+            told += [one.sequence for one in desk.poll(1.0) if isinstance(one, Report)]
+    assert told == list(range(1, len(executions) + 1))
 
     tcp.send(tcp.session.terminate())
     tcp.hear()
@@ -272,6 +282,13 @@ def test_a_gateway_that_cannot_start_is_told(tmp_path: Path) -> None:
     with pytest.raises(ApplianceError, match="The gateway did not start"):
         appliance.start()
     assert not appliance.shared.path.exists()
+
+
+@pytest.mark.parametrize("more", [{"drop_copies": []}, {"sessions": demo_sessions(1)}], ids=["sessions", "drop copies"])
+def test_keys_without_a_gateway_are_told(tmp_path: Path, more: dict[str, Any]) -> None:
+    config = venue_config(tmp_path, "nogateway", gateway={"enabled": False}, **more)
+    with pytest.raises(ApplianceError, match=r"need the gateway: set gateway\.enabled"):
+        Appliance(config).start()
 
 
 @pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=pytest.mark.long)])

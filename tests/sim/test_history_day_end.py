@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -13,20 +14,24 @@ from click.testing import CliRunner
 from appliance.cli import main
 from appliance.client.book import FeedBook
 from appliance.client.feed import FeedHandler
-from appliance.config import parse
+from appliance.config import Config, parse
 from appliance.control import engine_book_digest
-from appliance.exchange import SharedFolder, allocate, venue_identity, whole_state_hash
+from appliance.exchange import SharedFolder, allocate, save_journal, venue_identity, whole_state_hash
+from appliance.history.beginning import begin_as_the_day_did
+from appliance.history.compare import compare
 from appliance.history.day_end import DayEndError, carry_over, next_day, positions_of, write_positions
 from appliance.history.records import RecordArray
 from appliance.history.recover import recover
 from appliance.history.state import load
+from appliance.history.timeline import sized_exchange
 from appliance.journal.event_store import EventStore
 from appliance.publisher.packet import NEXT_NUMBER
-from appliance.replay import LOCAL_MAC
+from appliance.replay import LOCAL_MAC, ReplayError, replay_journal
 from appliance.sequencer.journal import COMMITTED
-from native import counters
-from native.layout import KIND_NEW_DAY, PHASE_CLOSED
+from native import codes, counters
+from native.layout import KIND_NEW_DAY, KIND_PHASE, PHASE_CLOSED
 from tests.history_rig import CONFIG, same_state
+from tests.session_rig import Party, SessionRig, keyed_config
 from tests.venue_rig import TICK, Client, VenueRig, cancel, new, replies, single
 
 TOMORROW = next_day(CONFIG)
@@ -92,6 +97,30 @@ def test_orders_positions_and_numbers_are_carried_over(tmp_path: Path) -> None:
         assert (str(result.snapshot), result.snapshot_sequence) == (carried.snapshot, 0)
         same_state(recovered, rig.exchange)
         assert int(recovered.feed.scalars[NEXT_NUMBER]) == len(rig.sent.feed) + 1
+        check_replays(tmp_path, rig, count)
+
+
+def check_replays(tmp_path: Path, rig: VenueRig, count: int) -> None:
+    """The second day's journal leads to its state in every way of playing it, and to none without the first's."""
+    journal = tmp_path / "tuesday.journal"
+    save_journal(rig.exchange, TOMORROW, journal)
+    snapshots = TOMORROW.journal.model_copy(update={"snapshots": str(tmp_path)})
+    config = TOMORROW.model_copy(update={"journal": snapshots})
+    expected = whole_state_hash(rig.exchange)
+    assert replay_journal(journal, config, begin=begin_as_the_day_did).state_hash == expected
+    (tmp_path / "tuesday.json").write_text(config.to_json())
+    for more in ([], ["--state-only"], ["--hash-every", "5"]):
+        words = ["replay", str(journal), "--config", str(tmp_path / "tuesday.json"), "--json", *more]
+        done = CliRunner().invoke(main, words)
+        assert done.exit_code == 0, done.output
+        assert json.loads(done.stdout.splitlines()[-1])["state_hash"] == expected
+    assert compare(journal, journal, config).equal
+    for replay in (
+        lambda: replay_journal(journal, TOMORROW, begin=begin_as_the_day_did),
+        lambda: sized_exchange(rig.exchange.journal.records[:count], TOMORROW),
+    ):
+        with pytest.raises(ReplayError, match=r"must name the folder of that in journal\.snapshots"):
+            replay()
 
 
 def subscriber_digest(rig: VenueRig) -> str:
@@ -122,15 +151,51 @@ def test_many_open_orders_are_published_whole(tmp_path: Path) -> None:
         assert subscriber_digest(rig) == engine_book_digest(rig.exchange)
 
 
-def test_a_day_without_orders_needs_no_new_day(tmp_path: Path) -> None:
-    with VenueRig(CONFIG) as rig:
-        close(rig)
-        carried = carry_over(rig.exchange, CONFIG, TOMORROW, tmp_path)
-    with VenueRig(TOMORROW, opens=False) as rig:
-        load(rig.exchange, TOMORROW, Path(carried.snapshot))
+def day_of_two_rows() -> Config:
+    """Rows with keys, whose accounts may trade 4 lots a day and lose 300 cents."""
+    limits = {"limits": {"daily_loss": 300}, "instruments": [{"security_id": 1, "traded_lots": 4}]}
+    return keyed_config(
+        2,
+        instruments=[{"security_id": 1, "symbol": "ONE", "price_ticks_max": 1000, "qty_lots_max": 1000}],
+        firms=[{"id": 7}],
+        accounts=[{"id": number, "firm": 7} | limits for number in (1, 2, 99)],
+    )
+
+
+def test_what_counts_by_the_day_begins_anew(tmp_path: Path) -> None:
+    """Also where no order was carried over: quantities, results, ClOrdIDs, drop copies, SessionIds that died."""
+    config = day_of_two_rows()
+    tomorrow = next_day(config)
+    a, b, dead = Party(0, 1), Party(1, 2), Party(0, 3)
+    with SessionRig(config) as rig:
+        rig.log_on(dead, 1)
+        rig.log_on(a, 3)
+        rig.log_on(b, 5)
+        rig.send(a.frame(new(70, 1, 4, 200)), b.frame(new(80, 2, 4, 200, Account=2)))
+        rig.send(a.frame(new(71, 1, 1, 200)))
+        assert rig.out.streams[a.uuid][3][1]["OrdRejReason"] == codes.REJECT_TRADED_LOTS
+        rig.exchange.accounts.accounts[0]["day_result"] = -400
+        rig.set_phase(0, PHASE_CLOSED)
+        assert rig.exchange.tables.firm_numbers[0] > 4
+        streams, now_ns = rig.out.streams, rig.now_ns
+        carried = carry_over(rig.exchange, config, tomorrow, tmp_path)
+        assert carried.open_orders == 0
+    with SessionRig(tomorrow, opens=False) as rig:
+        load(rig.exchange, tomorrow, Path(carried.snapshot))
+        rig.out.streams = streams
+        rig.now_ns = now_ns + NEXT_DAY_NS
         rig.open_day()
-        kinds = rig.exchange.journal.records["kind"]
-        assert KIND_NEW_DAY not in np.unique(kinds)
+        assert [int(kind) for kind in rig.exchange.journal.records[:2]["kind"]] == [KIND_NEW_DAY, KIND_PHASE]
+        assert rig.exchange.tables.firm_numbers[0] == 1
+        rig.send(a.frame(new(1, 1, 4, 200)), b.frame(new(1, 2, 4, 200, Account=2)))
+        assert [streams[a.uuid][number][0] for number in (4, 5)] == ["ExecutionReportNew", "ExecutionReportTrade"]
+        rig.shake(a, dead.negotiate(9))
+        assert [name for name, _ in rig.take_said()] == ["Terminate", "NegotiationResponse"]
+
+
+def test_the_first_day_is_not_a_new_one() -> None:
+    with VenueRig(CONFIG) as rig:
+        assert KIND_NEW_DAY not in np.unique(rig.exchange.journal.records["kind"])
 
 
 def test_refusals(tmp_path: Path) -> None:

@@ -40,7 +40,9 @@ def test_every_request_counts_once_and_every_ledger_is_exact(how):
 
 @pytest.mark.long
 @pytest.mark.timeout(7200)
-@pytest.mark.parametrize(("how", "messages"), [("with keys", 1_000_000), ("with keys, new sessions", 100_000)])
+@pytest.mark.parametrize(
+    ("how", "messages"), [("with keys", 1_000_000), ("provisioned", 1_000_000), ("with keys, new sessions", 100_000)]
+)
 def test_the_same_for_a_million_requests(how, messages):
     done = drill(messages, seed=1, **HOW[how][0])
     print(json.dumps(done.counts()))

@@ -6,11 +6,13 @@ import time
 
 import pytest
 
+from appliance.recovery import snapshots
 from appliance.recovery.limits import ServerLimits
 from appliance.recovery.snapshots import BookSizes, SnapshotDesk
 from appliance.recovery.store import FeedStore
 from appliance.recovery.warm_up import warm_up
 from appliance.recovery_config import Entitlement
+from appliance.retransmit.index import MARK_BYTES
 from tests.naive.feed_messages import NaiveMarket
 from tests.naive.feed_writer import FeedWriter, message, packet
 from tests.naive.recovery_server import serving
@@ -137,6 +139,75 @@ def test_an_unfinished_transaction_is_waited_for(tmp_path):
         writer.append(packet(2, [ended]), 1)
         _, first = next(talk.frames())
         assert messages_of(first)[0][1].AsOfSequence == 2
+
+
+def put(number: int, order_id: int, price: int, flags: int = 3) -> bytes:
+    facts = {"InstrSide": 1, "InstrumentId": 1, "InstrSeqNum": number, "OrderId": order_id, "Price": price}
+    return message("OrderPut", InstrFlags=flags, Quantity=1, ExtPriority=number, **facts)
+
+
+def test_a_venue_with_a_full_table_of_levels_may_move_all_of_them_at_once(tmp_path):
+    writer = FeedWriter(tmp_path / "feed", epoch=4)
+    frames = [put(1, 1, 10), put(2, 2, 20), put(3, 1, 30, flags=1), put(4, 2, 40, flags=2)]
+    publish(writer, frames)
+    limits = ServerLimits()
+    desk = SnapshotDesk(BookSizes((1,), orders=2, levels=2), limits)
+    with (
+        serving(FeedStore(tmp_path / "feed"), limits, snapshots=desk) as running,
+        Talk(running.ip, running.port) as talk,
+    ):
+        entries = [values for one in talk.snapshot(1) for name, values in messages_of(one) if name == "OrderSnapshot"]
+        assert [(one.OrderId, one.Price) for one in entries] == [(2, 40), (1, 30)]
+
+
+class Waiting:
+    """Who waits for a snapshot, without a connection."""
+
+    awaits_snapshot = True
+
+    def __init__(self) -> None:
+        self.answers: list[object] = []
+
+    def answer_snapshot(self, answer: object, messages: int) -> None:
+        self.answers.append(messages)
+
+    def reject(self, code: int, reason: str, **_: object) -> None:
+        self.answers.append(reason)
+
+
+def test_however_many_wait_a_turn_follows_a_channel_by_one_step(tmp_path, monkeypatch):
+    monkeypatch.setattr(snapshots, "_FOLLOW_BYTES", 1)
+    writer = FeedWriter(tmp_path / "feed", capacity_bytes=1 << 20, epoch=4)
+    publish(writer, [put(number, 1, 10) for number in range(1, 4001)])
+    store = FeedStore(tmp_path / "feed")
+    desk = SnapshotDesk(SIZES, ServerLimits())
+    desk.work(store, [store])
+    assert store.indexed_bytes > 7 * MARK_BYTES
+    crowd = [Waiting() for _ in range(4)]
+    steps: list[object] = []
+    step = snapshots.Follower.follow
+    monkeypatch.setattr(snapshots.Follower, "follow", lambda self: steps.append(self) or step(self))
+    for one in crowd:
+        desk.ask(one, store, 0, 0)
+    assert desk.work(store, [store])
+    assert len(steps) == len(crowd) + 1 and not any(one.answers for one in crowd)
+    while desk.work(store, [store]):
+        pass
+    assert all(one.answers == [1 + 1 + 2 * len(SIZES.security_ids)] for one in crowd)
+
+
+def test_who_waits_for_a_channel_that_is_started_anew_is_told(tmp_path):
+    writer = FeedWriter(tmp_path / "feed", epoch=4)
+    publish(writer, [put(1, 1, 10, flags=1)])  # its transaction is still open
+    store = FeedStore(tmp_path / "feed")
+    desk, one = SnapshotDesk(SIZES, ServerLimits()), Waiting()
+    desk.work(store, [store])
+    desk.ask(one, store, 0, 0)
+    (tmp_path / "anew").mkdir()
+    FeedWriter(tmp_path / "anew" / "feed", epoch=5).header[0]["topic_session_id"][:] = 7
+    anew = FeedStore(tmp_path / "anew" / "feed")
+    desk.work(anew, [anew])
+    assert one.answers == ["The publisher was started anew meanwhile."]
 
 
 def test_books_that_contradict_the_feed_are_not_given(tmp_path):

@@ -365,3 +365,13 @@ def test_without_accounts_nothing_is_looked_at() -> None:
         rig.send(client.frame(new(1, 2)), client.frame(new(2)))
         trades = [report for name, report in replies(rig.sent, client) if name == "ExecutionReportTrade"]
         assert [(report["FeeAmount"], report["WalletBalanceAfter"]) for report in trades] == [(None, None)] * 2
+
+
+def test_more_firms_than_sessions() -> None:
+    """Each has its drop copy's numbers; those of the last have room, too."""
+    config = venue_config()
+    firms = (*(config.firms[0].model_copy(update={"id": 100 + n}) for n in range(9)), *config.firms)
+    with VenueRig(config.model_copy(update={"firms": firms})) as rig:
+        rig.send(Client(1).frame(new(1)), Client(2).frame(new(1, Account=2)))
+        assert rig.exchange.tables.firm_numbers.tolist() == [1] * 9 + [2, 2]
+        assert rig.exchange.reports.firm_numbers.tolist() == [1] * 9 + [2, 2]

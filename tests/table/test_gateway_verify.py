@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from appliance.gateway.keys import Keys, KeysError, KeysFile, Secret, parse_keys
 from appliance.gateway.verify import STALE_NS, VERDICT_NAMES, Verifier, rejection
+from appliance.keys import Keys, KeysError, KeysFile, Secret, parse_keys
 from native.gateway_layout import (
     VERDICT_FORGED,
     VERDICT_GOOD,

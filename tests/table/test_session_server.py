@@ -16,7 +16,7 @@ from appliance.session.requests import block
 from native.layout import NO_INDEX
 from pcap.datagrams import VENUE
 from tests.session_rig import BLOCKS, PROOF, Party, SessionRig, keyed_config, name_of
-from tests.venue_rig import ORDERS, cancel, mass_cancel, new, replace
+from tests.venue_rig import ORDERS, cancel, mass_cancel, new, replace, single
 from wire.net.frames import build_udp_frame
 
 A, A2, A_ELSEWHERE, B = Party(0, 1), Party(0, 2), Party(0, 1, 41_000), Party(1, 3)
@@ -112,6 +112,7 @@ def status(request: int, **asked: int) -> bytes:
 
 WATERMARK = ORDERS.encode("WatermarkRequest", OrdStatusReqID=5)
 ON = shake(A, A.establish(T, cod_type=3, window=20))
+LASTING = at(A, 1, new(1, tif="1"), new(2), single(3, TimeInForce="6", ExpireTime=1 << 62))
 SHORT_REQUEST = build_udp_frame(BLOCKS.header.pack(blockLength=43, templateId=11, schemaId=2748, version=0) + bytes(43),
                                 A.endpoint, VENUE)  # fmt: skip
 
@@ -136,7 +137,7 @@ NEGOTIATE: list[tuple[str, list[Do], list[Said]]] = [
     ("7: one that was taken over", [shake(A, A.negotiate(T)), shake(A2, A2.negotiate(T + 1)),
                                     shake(A, A.negotiate(T + 2))],
      [NEGOTIATED, NEGOTIATED, refused("NegotiationReject", 2)]),
-    ("9: over TCP nothing goes by UDP", [shake(A, A.negotiate(T), connection=7)], []),
+    ("8: over TCP nothing goes by UDP", [shake(A, A.negotiate(T), connection=7)], []),
 ]  # fmt: skip
 
 # --- section 3; A is negotiated with Timestamp 1 ---
@@ -164,7 +165,7 @@ ESTABLISH: list[tuple[str, list[Do], list[Said]]] = [
        [refused("EstablishmentReject", 3)]) for keepalive in (0, 9, 60_001, (1 << 32) - 1)),
     *((f"7: {keepalive} ms is fine", [shake(A, A.establish(T, keepalive=keepalive))], [("EstablishmentAck", {})])
       for keepalive in (10, 60_000)),
-    ("8: codType", [shake(A, A.establish(T, cod_type=4))], [refused("EstablishmentReject", 5)]),
+    ("8: codType", [shake(A, A.establish(T, cod_type=8))], [refused("EstablishmentReject", 5)]),
     ("8: codWindowMs", [shake(A, A.establish(T, cod_type=1, window=60_001))], [refused("EstablishmentReject", 5)]),
     *((f"9: NextSeqNo {number}", [shake(A, A.establish(T, number=number))], [refused("EstablishmentReject", 5)])
       for number in (0, GAP_MAX + 2, 1 << 63)),
@@ -250,6 +251,15 @@ ESTABLISHED: list[tuple[str, list[Do], list[Said]]] = [
                                  lose(0), shake(A, A.establish(T + 1, number=3)), send(A.retransmit(9, 3, 1))],
      [ACK, NEW, NEW, ERROR, ("EstablishmentAck", {"NextSeqNo": 4}), ("Retransmission", {}),
       canceled(100, ClOrdID=2)]),
+    *((f"6: codType {cod_type}: GTC, GTD stay",
+       [shake(A, A.establish(T, cod_type=cod_type)), send(LASTING), *end, shake(A, A.establish(T + 1, number=4)),
+        send(A.retransmit(9, 4, 1))],
+       [ACK, NEW, NEW, NEW, said, ("EstablishmentAck", {"NextSeqNo": 5}), ("Retransmission", {}),
+        canceled(reason, ClOrdID=2)])
+      for cod_type, end, said, reason in ((5, [lose(0)], ERROR, 100), (6, [send(A.terminate())], FINISHED, 101))),
+    ("6: codType 4 cancels nothing", [shake(A, A.establish(T, cod_type=4)), send(at(A, 1, new(1))), lose(0),
+                                      shake(A, A.establish(T + 1, number=2))],
+     [ACK, NEW, ERROR, ("EstablishmentAck", {"NextSeqNo": 2})]),
     ("6: taken over", [shake(A, A.establish(T, cod_type=1)), send(at(A, 1, new(1))), shake(A2, A2.negotiate(T + 1)),
                        shake(A2, A2.establish(T + 2)), send(A2.retransmit(9, 1, 1))],
      [ACK, NEW, ERROR, NEGOTIATED, ("EstablishmentAck", {"NextSeqNo": 2}), ("Retransmission", {}), canceled(100)]),
@@ -260,20 +270,20 @@ ESTABLISHED: list[tuple[str, list[Do], list[Said]]] = [
     ("7: dead", [shake(A2, A2.negotiate(T)), send(A.retransmit(9, 1, 1))],
      [ERROR, NEGOTIATED, refused("RetransmitReject", 1)]),
     ("7: unknown", [send(NOBODY.retransmit(9, 1, 1))], []),
-    ("7.1: two at once", [send(at(A, 1, new(1))), burst(A.retransmit(9, 1, 1), A.retransmit(10, 1, 1))],
+    ("7.2: two at once", [send(at(A, 1, new(1))), burst(A.retransmit(9, 1, 1), A.retransmit(10, 1, 1))],
      [NEW, ("Retransmission", {}), NEW, IN_PROGRESS]),
-    ("7.1 before 7.3", [send(at(A, 1, new(1))), burst(A.retransmit(9, 1, 1), A.retransmit(10, 5, 5))],
+    ("7.2 before 7.4", [send(at(A, 1, new(1))), burst(A.retransmit(9, 1, 1), A.retransmit(10, 5, 5))],
      [NEW, ("Retransmission", {}), NEW, IN_PROGRESS]),
-    ("7.1: a reject is an answer, too", [burst(A.retransmit(9, 0, 1), A.retransmit(10, 0, 1))],
+    ("7.2: a reject is an answer, too", [burst(A.retransmit(9, 0, 1), A.retransmit(10, 0, 1))],
      [refused("RetransmitReject", 0), IN_PROGRESS]),
-    ("7.2: FromSeqNo 0", [send(A.retransmit(9, 0, 5))], [refused("RetransmitReject", 0)]),
-    ("7.2: Count 0", [send(A.retransmit(9, 5, 0))], [refused("RetransmitReject", 0)]),
-    ("7.2: FromSeqNo 2**63", [send(A.retransmit(9, 1 << 63, 1))], [refused("RetransmitReject", 0)]),
-    ("7.3: nothing was sent", [send(A.retransmit(9, 1, 1))], [OUT_OF_BOUNDS]),
-    ("7.3: one too many", [send(at(A, 1, new(1)), A.retransmit(9, 1, 2))], [NEW, OUT_OF_BOUNDS]),
-    ("7.3: far too many", [send(at(A, 1, new(1)), A.retransmit(9, (1 << 63) - 1, (1 << 32) - 1))],
+    ("7.3: FromSeqNo 0", [send(A.retransmit(9, 0, 5))], [refused("RetransmitReject", 0)]),
+    ("7.3: Count 0", [send(A.retransmit(9, 5, 0))], [refused("RetransmitReject", 0)]),
+    ("7.3: FromSeqNo 2**63", [send(A.retransmit(9, 1 << 63, 1))], [refused("RetransmitReject", 0)]),
+    ("7.4: nothing was sent", [send(A.retransmit(9, 1, 1))], [OUT_OF_BOUNDS]),
+    ("7.4: one too many", [send(at(A, 1, new(1)), A.retransmit(9, 1, 2))], [NEW, OUT_OF_BOUNDS]),
+    ("7.4: far too many", [send(at(A, 1, new(1)), A.retransmit(9, (1 << 63) - 1, (1 << 32) - 1))],
      [NEW, OUT_OF_BOUNDS]),
-    ("7.7: what is in the same burst", [burst(at(A, 1, new(1)), A.retransmit(9, 1, 1))],
+    ("7.8: what is in the same burst", [burst(at(A, 1, new(1)), A.retransmit(9, 1, 1))],
      [NEW, ("Retransmission", {"NextSeqNo": 1, "Count": 1}), NEW]),
     ("8: all orders, also those that stay", [send(at(A, 1, new(1, ExecInst=8), new(2))), kill(0)],
      [NEW, NEW, canceled(106), canceled(106)]),
@@ -301,6 +311,15 @@ THROTTLED: list[tuple[str, list[Do], list[Said]]] = [
     ("4.3: it may come back", [send(at(A, 1, new(1), new(2), new(3), new(4), new(5))), wait(80),
                                shake(A, A.establish(T, number=6)), send(at(A, 6, new(6)))],
      [NEW, NEW, business(8), business(8), business(9), ERROR, ACK, NEW]),
+    ("7.5: asked for too often", [send(at(A, 1, new(1)), *(A.retransmit(9 + n, 1, 1) for n in range(3)))],
+     [NEW, ("Retransmission", {}), NEW, *[refused("RetransmitReject", 2)] * 2]),
+    ("7.5: later it is given", [send(at(A, 1, new(1)), *(A.retransmit(9 + n, 1, 1) for n in range(2))), wait(80),
+                                send(A.retransmit(12, 1, 1))],
+     [NEW, ("Retransmission", {}), NEW, refused("RetransmitReject", 2), ("Retransmission", {}), NEW]),
+    ("7.1: far too often", [send(at(A, 1, new(1)), *(A.retransmit(9 + n, 1, 1) for n in range(4)))],
+     [NEW, ("Retransmission", {}), NEW, *[refused("RetransmitReject", 2)] * 2, ERROR]),
+    ("7.1 before 7.2", [burst(at(A, 1, new(1), new(2), new(3)), A.retransmit(9, 1, 1), A.retransmit(10, 1, 1))],
+     [NEW, NEW, business(8), refused("RetransmitReject", 2), ERROR]),
     ("4.3 before 4.5", [send(at(A, 1, new(1), new(1), new(1)))], [NEW, business(8)]),
 ]  # fmt: skip
 
@@ -364,6 +383,25 @@ def test_throttled(steps: list[Do], expected: list[Said]) -> None:
     tell(keyed_config(throttle=THROTTLE), LOGGED_ON, steps, expected)
 
 
+@pytest.mark.parametrize("moved", [PROVISIONED, A], ids=["provisioned", "keyed"])
+def test_who_comes_from_elsewhere_is_answered_there(moved: Party) -> None:
+    """A client that was started again asks for what it missed, or ends, over a socket of its own."""
+    again = Party(moved.row, 99 if moved is PROVISIONED else 1, 50_000)
+    with SessionRig() as rig:
+        if moved is A:
+            rig.log_on(A)
+        rig.send(at(moved, 1, new(1, Account=99 if moved is PROVISIONED else 1)))
+        rig.out.said.clear()
+        rig.send(again.retransmit(9, 1, 1))
+        assert [(to, name) for to, name, _ in rig.out.said] == [(again.endpoint, "Retransmission")]
+        rig.out.said.clear()
+        rig.send(again.finished_sending(1), again.terminate())
+        assert [(to, name) for to, name, _ in rig.out.said] == [
+            (again.endpoint, "FinishedReceiving"),
+            (again.endpoint, "Terminate"),
+        ]
+
+
 def test_retry_after_is_the_time_until_one_more_fits() -> None:
     """To the nanosecond: one before it is too early."""
     for early in (1, 0):
@@ -377,14 +415,26 @@ def test_retry_after_is_the_time_until_one_more_fits() -> None:
             assert (rig.out.streams[A.uuid][4][0] == "ExecutionReportNew") == (early == 0)
 
 
-def test_negotiations_run_out() -> None:
-    """Rule 8 of section 2: 16 of a day, the provisioned session and one for each row beside them."""
-    with SessionRig(keyed_config(order_entry={"negotiations_max": 16})) as rig:
-        for number in range(25):
-            party = Party(0, 200 + number)
-            rig.shake(party, party.negotiate(number + 1))
-        names = [name for name, _ in rig.take_said()]
-        assert names == ["NegotiationResponse"] * 19 + ["NegotiationReject"] * 6
+def test_session_ids_never_run_out() -> None:
+    """Section 2: of those that died 16 are remembered, and one for each row that has none (here two); then none is.
+    What others have lives on."""
+    party = [Party(0, 200 + number) for number in range(21)]
+    with SessionRig(keyed_config(order_entry={"session_ids_remembered": 16})) as rig:
+        for number, one in enumerate(party[:19], 1):
+            rig.shake(one, one.negotiate(number))
+        rig.shake(party[0], party[0].negotiate(20))
+        rig.shake(party[19], party[19].negotiate(21))
+        rig.shake(party[0], party[0].negotiate(22))
+        rig.shake(B, B.negotiate(23))
+        rig.shake(party[20], PROVISIONED.negotiate(24))
+        assert [(name, fields.get("Code")) for name, fields in rig.take_said()] == [
+            *[("NegotiationResponse", None)] * 19, ("NegotiationReject", 2), *[("NegotiationResponse", None)] * 3,
+            ("NegotiationReject", 2),
+        ]  # fmt: skip
+        rig.send(at(PROVISIONED, 1, new(1, Account=99)))
+        rig.shake(B, B.establish(25))
+        assert [name for name, _ in rig.take_said()] == ["EstablishmentAck"]
+        assert rig.counts()["new_orders"] == 1
 
 
 def test_the_zero_uuid_is_nobody() -> None:
@@ -414,7 +464,7 @@ def test_no_answer_is_larger_than_its_request() -> None:
 
 
 def test_requests_have_their_limits() -> None:
-    """Rules 4 to 6 of section 7: messages, what the log has no room for, bytes."""
+    """Rules 5 to 7 of section 7: messages, what the log has no room for, bytes."""
     with SessionRig(keyed_config(limits={"orders": 1024, "levels": 64}, reports={"store_mib": 1})) as rig:
         rig.log_on(A)
         for first in range(1, 701, 28):

@@ -115,6 +115,7 @@ def test_who_made_it_is_in_the_journal(venue: RigVenue) -> None:
 FAULTS: list[tuple[str, dict[str, str], str]] = [
     ("deposit", {"account": "1", "asset": "EUR", "amount": "1"}, "asset=EUR is none of USD, COIN."),
     ("deposit", {"account": "9", "asset": "USD", "amount": "1"}, "There is no such account."),
+    ("deposit", {"account": "1", "asset": "USD", "amount": "9" * 5000}, "is not a whole number from 1"),
     ("deposit", {"account": "1", "asset": "USD", "amount": "0"}, "amount=0 is not a whole number from 1"),
     ("withdraw", {"account": "1", "asset": "USD", "amount": "1000001"}, "The account has not so much available."),
     ("limit", {"limit": "lots", "value": "1"}, "limit=lots is none of order_lots, order_value"),

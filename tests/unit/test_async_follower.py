@@ -131,3 +131,32 @@ def test_asyncio_gives_every_message_once(tmp_path: Path, publisher: Publisher) 
     with serving(FeedStore(tmp_path / "feed")) as running:
         got = asyncio.run(asyncio.wait_for(follow(publisher.address(running.ip, running.port)), 30))
     assert got == list(range(1, len(market.frames) + 1))
+
+
+def test_what_a_callback_raises_comes_out_of_the_iteration(publisher: Publisher) -> None:
+    def faulty(sequence: int, sound: bool) -> None:
+        raise RuntimeError("mine")
+
+    async def follow() -> None:
+        async with AsyncFeedFollower(publisher.address("127.0.0.1", 0), on_transaction=faulty) as follower:
+            steps = publisher.publish()
+            for _ in range(20):
+                next(steps)
+            async for _ in follower:
+                pass
+
+    with pytest.raises(RuntimeError, match="mine"):
+        asyncio.run(asyncio.wait_for(follow(), 10))
+
+
+def test_whoever_waits_for_a_message_when_it_is_left_goes_on(publisher: Publisher) -> None:
+    async def iterate(follower: AsyncFeedFollower) -> int:
+        return len([message async for message in follower])
+
+    async def follow() -> int:
+        async with AsyncFeedFollower(publisher.address("127.0.0.1", 0)) as follower:
+            waiting = asyncio.create_task(iterate(follower))
+            await asyncio.sleep(0.05)
+        return await waiting
+
+    assert asyncio.run(asyncio.wait_for(follow(), 10)) == 0

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.open_loop import warm_frames
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -25,8 +27,17 @@ def test_the_benchmark_of_the_pipeline_compares_before_it_times():
     told = json.loads(done.stdout)
     assert told["equal"] and told["headline"]["unit"] == "orders/s"
     for venue in ("without accounts", "with risk and funds"):
-        cases = [row["case"] for row in told["results"] if row["venue"] == venue]
-        assert cases == [
-            *("turns", "turns", "turns", "open loop", "parse", "decode", "sequence and journal", "session", "risk"),
+        rows = [row for row in told["results"] if row["venue"] == venue]
+        assert [row["case"] for row in rows] == [
+            *("turns", "turns", "turns", "open loop", "open loop without the host's stalls"),
+            *("the host alone, same core, in between", "open loop by arithmetic"),
+            *("parse", "decode", "sequence and journal", "session", "risk"),
             *("match", "funds", "reports", "market data", "close, report log, send", "risk and funds together"),
+            *("turns", "turns"),
         ]
+        turns = [row for row in rows if row["case"] == "turns"]
+        assert [row["orders_a_datagram"] for row in turns] == [1, 1, 1, 8, 8]
+        assert sum(row["orders"] for row in turns[0]["by_fills"]) == turns[0]["orders"] == 300
+        whole, apart = rows[3], rows[4]
+        assert whole["orders"] == apart["orders"] + apart["orders_apart"] == 300 - warm_frames(300)
+        assert whole["ns_p50"] <= whole["ns_p99"] <= whole["ns_p99_9"] <= whole["ns_max"]

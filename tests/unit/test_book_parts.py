@@ -15,8 +15,9 @@ from appliance.book.check_large import check_large_book
 from appliance.book.index import ENTRIES, LINE_BYTES, LINES_PROBED_MAX, PASSED_OFFSET, hash_of
 from appliance.book.ladder import digit_of, drop_level, find_level, find_or_add_level, next_level, side_key
 from appliance.book.match import apply
+from appliance.book.positions import add_to_position
 from appliance.book.state import CACHE_LINE_BYTES, Book, InstrumentRules, allocate_book
-from appliance.book.view import depth, orders
+from appliance.book.view import depth, orders, position
 from native.codes import REJECT_BOOK_FULL
 from native.jit import kernel
 from native.layout import EVENT, NO_INDEX
@@ -40,6 +41,12 @@ def drop(book: Book, side: int, level: int) -> int:
 @kernel
 def find(book: Book, side: int, key: int) -> int:
     return find_level(book, side, key)
+
+
+@kernel
+def add_lots(book: Book, account: int, instrument: int, lots: int) -> int:
+    add_to_position(book, account, instrument, lots)
+    return 0
 
 
 def ladder_keys(book: Book, side: int) -> list[int]:
@@ -247,6 +254,19 @@ def test_the_check_sees_a_crossed_book() -> None:
     book.orders["instrument"] = 0
     assert "The book of instrument 0 is crossed." in check_book(book)
     assert "A book is crossed." in check_large_book(book)
+
+
+def test_positions_of_any_accounts_are_kept_apart() -> None:
+    book = allocate_book(300, 1, 1, positions_max=500)
+    source = random.Random(5)
+    expected: dict[tuple[int, int], int] = {}
+    while len(expected) < 500:
+        account = source.choice((source.randrange(40), source.getrandbits(32), (1 << 32) - 1 - source.randrange(40)))
+        instrument, lots = source.randrange(300), source.randrange(-9, 10)
+        add_lots(book, account, instrument, lots)
+        expected[account, instrument] = expected.get((account, instrument), 0) + lots
+    assert int(book.state[0]["positions_used"]) == len(expected)
+    assert {key: position(book, *key) for key in expected} == expected
 
 
 def test_views() -> None:

@@ -79,6 +79,18 @@ def test_last_instrument_and_empty_ones(day) -> None:
     assert any(row["trades"] == 0 and row["volume"] == 0 and row["open"] == row["vwap"] for row in rows)
 
 
+def test_years_of_empty_seconds_are_refused(tmp_path: Path) -> None:
+    frames = [
+        message("Trade", InstrumentId=5, TransactTime=time_ns, Price=1, Quantity=1)
+        for time_ns in (NOON_NS, 2 * NOON_NS)
+    ]
+    FeedWriter(tmp_path / "feed").append(packet(1, frames), 2)
+    result = CliRunner().invoke(command, [str(tmp_path), "--interval", "1s", "--with-empty", "--last", "3"])
+    assert result.exit_code == 1 and "take a longer --interval" in result.output
+    assert len(run(tmp_path, "--interval", "1d", "--with-empty").splitlines()) == 1 + 20_414 + 1
+    assert len(run(tmp_path, "--interval", "1s").splitlines()) == 3
+
+
 def test_out_is_a_file(day, tmp_path: Path) -> None:
     folder, _ = day
     assert run(folder / "feed", "--format", "csv", "--out", tmp_path / "one.csv") == ""
@@ -108,6 +120,14 @@ def test_parquet_has_the_whole_day(day, tmp_path: Path) -> None:
     assert not list((tmp_path / "candles").glob("*.unfinished"))
 
 
+def test_a_parquet_file_that_cannot_be_made_whole_is_a_sentence(day, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow.parquet", reason="the extra `candles` (pyarrow) is not installed")
+    (tmp_path / "candles" / "candles-1d.parquet" / "in the way").mkdir(parents=True)
+    words = [str(day[0]), "--format", "parquet", "--out", str(tmp_path / "candles"), "--interval", "1d"]
+    result = CliRunner().invoke(command, words)
+    assert result.exit_code == 1 and "candles-1d.parquet: cannot be written" in result.output
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -128,3 +148,14 @@ def test_what_cannot_be_is_one_sentence(day, tmp_path: Path, words: tuple[str, .
     assert result.exit_code in (1, 2)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     assert sentence in result.output
+
+
+def test_a_store_that_does_not_have_the_whole_day_is_told(tmp_path: Path) -> None:
+    """A venue that was started from a snapshot."""
+    writer = FeedWriter(tmp_path / "feed")
+    writer.begin_at(500)
+    trade = message("Trade", InstrumentId=5, TransactTime=NOON_NS, Price=10**9, Quantity=1)
+    writer.append(packet(500, [trade]), 1)
+    result = CliRunner().invoke(command, [str(tmp_path), "--format", "json"])
+    assert result.exit_code == 0 and json.loads(result.stdout)["volume"] == 1
+    assert "begins with message 500" in result.stderr and "make them from the venue's journal" in result.stderr

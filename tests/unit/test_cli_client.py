@@ -173,6 +173,16 @@ def test_what_cannot_be_done_is_status_1_and_a_sentence(words):
     assert result.exit_code == 1 and "Error: " in result.output and isinstance(result.exception, SystemExit)
 
 
+def test_a_recovery_server_can_be_named_where_the_configuration_has_none(tmp_path):
+    path = tmp_path / "venue.toml"
+    path.write_text("[recovery]\nenabled = false\n")
+    words = ["retransmit", "--config", str(path), "--from", "1", "--count", "1", "--topic", "0" * 32]
+    result = CliRunner().invoke(client, words)
+    assert result.exit_code == 2 and "give --tcp-port" in result.output
+    result = CliRunner().invoke(client, [*words, "--tcp-port", "9"])
+    assert result.exit_code == 1 and "No recovery server at TCP 127.0.0.1:9" in result.output
+
+
 @pytest.mark.parametrize("name", ["send", "cancel", "replace", "watch", "retransmit", "replay"])
 def test_every_command_has_help_with_an_example(name):
     result = CliRunner().invoke(client, [name, "--help"])

@@ -17,6 +17,7 @@ from appliance.cli.client_requests import LineReader, RequestError
 from appliance.client.session import ClientSession
 from tests.naive.answering_venue import ORDER_ENTRY, acknowledge, answering
 from tests.naive.fixp_venue import KEY_ID, SECRET, FixpVenue, fixp_venue
+from wire import credentials
 
 ROOT = Path(__file__).resolve().parents[2]
 SEND = ("send", "--security-id", "7", "--side", "buy", "--qty", "5", "--price", "10.005")
@@ -42,6 +43,37 @@ def run(tmp_path, monkeypatch, key_file):
         return result
 
     return call
+
+
+@pytest.mark.parametrize(
+    ("words", "cod"),
+    [
+        ((), (0, 0)),
+        (("--cancel-on", "loss"), (1, 0)),
+        (("--cancel-on", "both", "--cancel-after-ms", "50"), (3, 50)),
+        (("--cancel-on", "logout", "--gtc-stay"), (6, 0)),
+    ],
+)
+def test_when_the_venue_cancels(run, tmp_path, words, cod):
+    requests = tmp_path / "requests"
+    requests.write_text("")
+    with fixp_venue() as (venue, address):
+        assert run(address, "run", *words, str(requests)).exit_code == 0
+    (given,) = [credentials.unpack(values.Credentials) for name, values in venue.heard if name == "Establish"]
+    assert (given.cod_type, given.cod_window_ms) == cod
+
+
+@pytest.mark.parametrize(
+    ("words", "keyed", "sentence"),
+    [
+        (("--cancel-on", "loss"), False, "--cancel-on needs --key-file"),
+        (("--gtc-stay",), True, "say how --cancel-on cancels: give that, too"),
+        (("--cancel-after-ms", "5"), True, "say how --cancel-on cancels: give that, too"),
+    ],
+)
+def test_what_would_cancel_nothing_is_told(run, words, keyed, sentence):
+    result = run(("127.0.0.1", 9), "run", *words, "-", keyed=keyed)
+    assert result.exit_code == 2 and sentence in " ".join(result.stderr.split())
 
 
 @pytest.mark.parametrize("tcp", [False, True], ids=["udp", "tcp"])
@@ -213,6 +245,11 @@ BAD_LINES = {
     "send 7 buy 5 10 day more": "too many words",
     "send 7 up 5 10": "side: ",
     "send 7 buy 5 ten": "price: 'ten' is not a decimal",
+    "send 7 buy 5 1e1000000": "price: '1e1000000' is not a decimal",
+    "send 7 buy 5 1e999000": "price: 1e999000 is not a whole multiple",
+    "send 7 buy 5 nan": "price: 'nan' is not a decimal",
+    "cancel " + "9" * 5000: "no request with the id",
+    '{"do": "cancel", "order": ' + "9" * 5000 + "}": "not JSON",
     'cancel "': "cannot be read",
     "cancel x": "no request with the id 'x'",
     "cancel 99": "not in this session's ledger",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
-
 import pytest
 
 from appliance.client.fixp import FixpClient
@@ -11,86 +9,29 @@ from appliance.client.flow import JUMP_MAX
 from appliance.client.ledger import BUY, Report, State
 from appliance.client.parse import FIXP, ORDER_ENTRY, parse
 from appliance.client.session import ClientSession
-from appliance.client.terms import NEVER_NS, Notice, Phase, Terms
+from appliance.client.terms import NEVER_NS, Phase, Terms
+from tests.fixp_script import (
+    MS,
+    OTHER,
+    SECRET,
+    T0,
+    TERMS,
+    UUID,
+    accepted,
+    ack,
+    context,
+    fixp,
+    kinds,
+    logged_on,
+    messages,
+    response,
+    sent,
+    trade,
+    with_orders,
+)
 from wire import credentials
 from wire.blocks import BlockError
 from wire.framing import sofh
-
-UUID = uuid.UUID(int=7).bytes
-OTHER = uuid.UUID(int=8).bytes
-SECRET = b"s" * 32
-T0 = 1_700_000_000_000_000_000
-MS = 1_000_000
-TERMS = Terms(key_id="desk-1", secret=SECRET, keepalive_ms=1000, cod_type=3, cod_window_ms=500)
-
-
-def fixp(name: str, **values) -> bytes:
-    return FIXP.encode(name, **({"SessionId": UUID} | values))
-
-
-def accepted(cl_ord_id: int, qty: int = 10, number: int = 0) -> bytes:
-    return ORDER_ENTRY.encode(
-        "ExecutionReportNew", MsgSeqNum=number, ClOrdID=cl_ord_id, OrderID=100, Price=5, OrderQty=qty, LeavesQty=qty
-    )
-
-
-def trade(cl_ord_id: int, last: int, leaves: int, cum: int) -> bytes:
-    return ORDER_ENTRY.encode(
-        "ExecutionReportTrade", ClOrdID=cl_ord_id, OrderID=100, LastQty=last, LeavesQty=leaves, CumQty=cum
-    )
-
-
-def context(number: int, *messages: bytes) -> bytes:
-    return fixp("Context", NextSeqNo=number) + b"".join(messages)
-
-
-def messages(octets: bytes) -> list[tuple[str, object]]:
-    """Every message of a datagram of the client."""
-    found, at = [], 0
-    while at < len(octets):
-        family = FIXP if FIXP.header.unpack(octets, at).schemaId == FIXP.schema_id else ORDER_ENTRY
-        block, values, at = family.decode(octets, at)
-        found.append((block.name, values))
-    return found
-
-
-def sent(client: FixpClient, now_ns: int) -> list[tuple[str, object]]:
-    return [message for octets in client.outgoing(now_ns) for message in messages(octets)]
-
-
-def response(request, secret: bytes = SECRET, flow: int = 0) -> bytes:
-    text = credentials.response_text(UUID, request.Timestamp, flow, "desk-1")
-    proof = credentials.pack(credentials.Credentials("desk-1", mac=credentials.mac(secret, text)))
-    return fixp("NegotiationResponse", RequestTimestamp=request.Timestamp, ServerFlow=flow, Credentials=proof)
-
-
-def ack(request, next_seq: int | None = 1, keepalive_ms: int = 500) -> bytes:
-    return fixp(
-        "EstablishmentAck", RequestTimestamp=request.Timestamp, KeepaliveInterval=keepalive_ms, NextSeqNo=next_seq
-    )
-
-
-def kinds(happened) -> list[str]:
-    return [one.kind if isinstance(one, Notice) else one.name for one in happened]
-
-
-def logged_on(terms: Terms = TERMS, next_seq: int = 1) -> FixpClient:
-    client = FixpClient(ClientSession(UUID, account=1), terms)
-    client.log_on(T0)
-    [(_, negotiate)] = sent(client, T0)
-    client.receive(response(negotiate), T0)
-    [(_, establish)] = sent(client, T0)
-    assert kinds(client.receive(ack(establish, next_seq), T0))[0] == "logged on"
-    client.outgoing(T0)
-    return client
-
-
-def with_orders(client: FixpClient, count: int) -> FixpClient:
-    for _ in range(count):
-        client.session.new_order(1, BUY, 5, 10)
-    client.outgoing(T0)
-    return client
-
 
 # --- log on -----------------------------------------------------------------------------------------------------
 
@@ -258,6 +199,28 @@ def test_a_provisioned_session_is_established_and_sends_no_heartbeats_of_its_own
     assert client.deadline_ns == NEVER_NS and client.outgoing(T0 + 50 * MS) == []
 
 
+def test_a_provisioned_session_that_the_server_ends_goes_on():
+    """The server has forgotten the address and nothing else. An answer would end it again, and so for ever."""
+    client = FixpClient(ClientSession(UUID))
+    client.session.new_order(1, BUY, 5, 10)
+    client.outgoing(T0)
+    for _ in range(2):  # the network may double it
+        [notice] = client.receive(fixp("Terminate", Code=3), T0 + MS)
+        assert (notice.kind, notice.code) == ("lost", 3)
+        assert client.phase is Phase.ESTABLISHED and client.outgoing(T0 + MS) == []
+    client.tick(T0 + 50 * MS)
+    assert [name for name, _ in sent(client, T0 + 50 * MS)] == ["Context"], "it still asks what became of its order"
+
+
+def test_a_provisioned_session_is_logged_on_again_without_a_word():
+    client = FixpClient(ClientSession(UUID))
+    client.log_out(T0)
+    assert [name for name, _ in sent(client, T0)] == ["Terminate"]
+    assert kinds(client.receive(fixp("Terminate", Code=0), T0)) == ["logged out"]
+    client.log_on(T0)
+    assert client.phase is Phase.ESTABLISHED and client.outgoing(T0) == []
+
+
 # --- recovery ---------------------------------------------------------------------------------------------------
 
 
@@ -292,6 +255,27 @@ def test_one_request_is_in_flight_and_is_repeated_where_nothing_comes():
     client.tick(T0 + 250 * MS)
     asked = [values for name, values in sent(client, T0 + 250 * MS) if name == "RetransmitRequest"]
     assert [(a.FromSeqNo, a.Count) for a in asked] == [(3, 4)]
+
+
+def test_what_came_by_itself_is_asked_for_all_the_same_until_it_is_answered():
+    """The request is on its way: with another one beside it the server would see two at once, and end the session."""
+    client = with_orders(logged_on(), 1)
+    client.receive(context(2, trade(1, 1, 9, 1)), T0)
+    [(_, ask)] = sent(client, T0)
+    assert "recovered" in kinds(client.receive(context(1, accepted(1)), T0 + MS)), "it was only late"
+    client.receive(context(4, trade(1, 1, 8, 2)), T0 + 2 * MS)
+    assert sent(client, T0 + 2 * MS) == []
+    client.receive(
+        fixp("Retransmission", RequestTimestamp=ask.Timestamp, NextSeqNo=1, Count=1) + accepted(1), T0 + 3 * MS
+    )
+    [(name, again)] = sent(client, T0 + 3 * MS)
+    assert (name, again.FromSeqNo, again.Count) == ("RetransmitRequest", 3, 1)
+    client.receive(context(3, trade(1, 1, 7, 3)), T0 + 4 * MS)
+    client.receive(context(6), T0 + 5 * MS)
+    assert sent(client, T0 + 5 * MS) == []
+    client.tick(T0 + 104 * MS)
+    asked = [values for name, values in sent(client, T0 + 104 * MS) if name == "RetransmitRequest"]
+    assert [(a.FromSeqNo, a.Count) for a in asked] == [(5, 1)], "an answer that never comes is not waited for"
 
 
 def test_the_ack_and_heartbeats_show_what_is_missing():

@@ -133,6 +133,10 @@ def test_the_state_digest_depends_on_what_state_depends_on() -> None:
     assert parse({"epoch": 2}).state_digest() != digest
     assert parse({"instruments": [INSTRUMENT]}).state_digest() != digest
     assert parse({"sessions": [SESSION]}).state_digest() != digest
+    remembered = {"order_entry": {"session_ids_remembered": 16}}
+    assert parse(remembered).state_digest() == digest
+    keyed = {"sessions": [{"key_id": "key", "account": 1}]}
+    assert parse(keyed | remembered).state_digest() != parse(keyed).state_digest()
 
 
 DISTRIBUTOR_FAULTS = [
@@ -182,6 +186,15 @@ def test_channels_need_ids() -> None:
             {"drop_copies": [{"key_id": "a"}], "sessions": [{"key_id": "a", "account": 1}]},
             "two entries have the same key_id",
         ),
+        ({"drop_copies": [{"key_id": "a", "firm": 7}]}, "key a is for firm 7, of which there are no accounts"),
+        ({"drop_copies": [{"key_id": "a", "firm": 7}], "firms": [{"id": 7}]}, "firm 7, of which there are no accounts"),
+        (
+            {"sessions": [SESSION | {"name": "a"}, {"key_id": "k", "account": 1, "name": "a"}]},
+            "the same name of a session",
+        ),
+        ({"admission": {"datagrams_a_second": 5}}, "datagrams_a_second does nothing without sources"),
+        ({"throttle": {"messages_reject": 9, "messages_logout": 8}}, "messages_logout is below messages_reject"),
+        ({"throttle": {"cancels_reject": 9, "cancels_logout": 8}}, "cancels_logout is below cancels_reject"),
     ],
 )
 def test_gateway_and_admission(tables: dict[str, Any], sentence: str) -> None:

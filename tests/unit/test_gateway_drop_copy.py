@@ -139,6 +139,15 @@ def test_a_session_has_to_be_negotiated(tmp_path: Path) -> None:
         assert one.session.rejects == [(7, 0), (7, 3)]
 
 
+def test_log_ons_again_and_again(tmp_path: Path) -> None:
+    """A connection has so many, good or bad, and no more."""
+    with subscribed(tmp_path) as (rig, address):
+        one = Subscriber(address, UUID, HOUSE)
+        one.send([HOUSE.negotiate(UUID, time.time_ns() + step, flow=3) for step in range(100)])
+        assert len([answer for answer in one.until_closed() if answer[2] == 2]) == 32
+        assert rig.gateway.counters["closed_violation"] == 1
+
+
 def test_the_house_key_sends_no_orders(tmp_path: Path) -> None:
     with subscribed(tmp_path) as (rig, address):
         one = TcpClient(rig.address, UUID, HOUSE)

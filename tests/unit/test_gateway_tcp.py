@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import struct
 import subprocess
@@ -12,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from appliance.config import parse
 from appliance.gateway.connection import TcpLimits
+from appliance.gateway.process import GatewayError, make_gateway
 from native.gateway_layout import (
     GATEWAY_IN_DATAGRAM,
     GATEWAY_IN_HANDSHAKE,
@@ -123,6 +126,27 @@ def test_lost_messages_again(tmp_path: Path) -> None:
         assert rig.gateway.counters["messages_retransmitted"] == 2000
 
 
+def test_a_batch_would_fit_into_a_datagram(tmp_path: Path) -> None:
+    """Each behind its Retransmission, which says where it begins and how many they are."""
+    with running(tmp_path) as rig:
+        one = client(rig)
+        one.log_on()
+        one.send(one.session.send(*(order(number) for number in range(1, 201))))
+        one.hear_all(200)
+        one.send([request(UUID, 1, 200)])
+        batches: list[list[bytes]] = []
+        while sum(len(batch) - 1 for batch in batches) < 200:
+            for message in one.messages():
+                batches += [[message]] if message[2] == 12 else []
+                batches[-1] += [message] if message[2] != 12 else []
+        first = 1
+        for head, *messages in batches:
+            assert struct.unpack_from("<QI", head, 32) == (first, len(messages))
+            assert len(head) + sum(map(len, messages)) <= 1400
+            first += len(messages)
+        assert len(batches) == 200 * 32 // 1400 + 1
+
+
 def request(session_id: bytes, first: int, count: int) -> bytes:
     return header(36, 11) + session_id + struct.pack("<QQI", 5, first, count)
 
@@ -209,6 +233,8 @@ VIOLATIONS = [
     ("a Terminate of another session", [header(17, 14) + bytes(16) + b"\0\0\0"]),
     ("a response", [header(25, 2) + UUID + bytes(9) + b"\0\0"]),
     ("an unknown template", [header(8, 99) + bytes(8)]),
+    ("a number of 2**63", [header(8, 8) + struct.pack("<Q", 1 << 63)]),
+    ("a number that ends the numbers", [header(8, 8) + struct.pack("<Q", (1 << 64) - 2), *map(order, range(100))]),
 ]
 
 
@@ -241,6 +267,24 @@ def test_log_ons_again_and_again(tmp_path: Path) -> None:
         one.until_closed()
         rig.until(lambda: rig.core.told[GATEWAY_IN_LOST] == 1)  # the last of this connection
         assert rig.core.told[GATEWAY_IN_HANDSHAKE] == 32
+
+
+def test_counters_that_cannot_be_written_end_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """They are told once there is room, and the fault but once."""
+    place = tmp_path / "folder" / "gateway.json"
+    with running(tmp_path, counters_path=place) as rig:
+        one = client(rig)
+        one.log_on()
+        for number in range(1, 4):
+            one.send(one.session.send(order(number)))
+            one.hear_all(number)
+            time.sleep(0.25)
+        place.parent.mkdir()
+        one.send(one.session.send(order(4)))
+        rig.until(lambda: place.exists() and json.loads(place.read_text())["messages_in"] == 4)
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [
+        f"{place} cannot be written: No such file or directory."
+    ]
 
 
 def test_who_does_not_log_on_is_closed(tmp_path: Path) -> None:
@@ -351,6 +395,21 @@ def test_keys_are_rotated_while_it_runs(tmp_path: Path) -> None:
         rig.until(lambda: rig.gateway.counters["keys_file_changes"] == 1)
         client(rig).log_on()
         client(rig, bytes(16 * [9]), fresh).log_on()
+
+
+def test_a_key_that_is_missing_is_told_at_start(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody would be let in, and nobody would know why. (The rings are missing, too: that ends it.)"""
+    keys = tmp_path / "keys"
+    keys.touch(0o600)
+    keys.write_text(f"alice {(b'a' * 32).hex()}\n")
+    sessions = [{"key_id": name, "account": at} for at, name in enumerate(("alice", "bob"))]
+    gateway = {"enabled": True, "keys_file": str(keys)}
+    config = parse({"gateway": gateway, "sessions": sessions, "drop_copies": [{"key_id": "house"}]})
+    with pytest.raises(GatewayError, match="cannot be mapped"):
+        make_gateway(tmp_path, config)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{keys} has no key {name}: until it does, nobody can log on with it." for name in ("bob", "house")
+    ]
 
 
 def test_it_needs_no_numba() -> None:

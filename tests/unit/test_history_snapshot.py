@@ -14,18 +14,21 @@ import pytest
 
 from appliance.history.player import Player
 from appliance.history.snapshot import (
+    SNAPSHOT_ARRAY,
     SNAPSHOT_HEADER,
     Snapshot,
     SnapshotError,
     find_snapshots,
     read_header,
     read_snapshot,
+    read_some,
     remove_old_snapshots,
     write_snapshot,
 )
 from appliance.history.state import NO_STATE, load, save, state_arrays
 from native.arrays import Arrays
 from tests.history_rig import CONFIG, fresh, make_day
+from tests.naive.event_log import crc32c
 
 SMALL = Snapshot(3, 77, 5, 9, 12, b"s" * 32, b"c" * 32, "ab" * 32)
 
@@ -88,6 +91,37 @@ def test_other_arrays(wanted: dict[str, np.ndarray], sentence: str, tmp_path: Pa
     path = write_snapshot(tmp_path, SMALL, small_arrays())
     with pytest.raises(SnapshotError, match=sentence):
         read_snapshot(path, wanted)
+
+
+def test_arrays_of_any_size(tmp_path: Path) -> None:
+    """What stands behind the state is read apart from it, and is as well looked after."""
+    arrays, rows = small_arrays(), np.array([(7, 8), (9, 10)], np.dtype([("m", "u2"), ("n", "u8")]))
+    forms = {"more.rows": rows[:0], "more.none": np.zeros(0, np.uint8)}
+    path = write_snapshot(tmp_path, SMALL, arrays | forms | {"more.rows": rows})
+    for sizes in (arrays, {name: array[:0] for name, array in arrays.items()}):
+        snapshot, found = read_some(path, sizes, forms)
+        assert snapshot == SMALL and list(found) == list(forms)
+        assert found["more.rows"].tobytes() == rows.tobytes() and found["more.none"].size == 0
+    assert list(read_snapshot(path, arrays, forms)[1]) == list(arrays)
+    with pytest.raises(SnapshotError, match="another version"):
+        read_snapshot(path, arrays)
+    with pytest.raises(SnapshotError, match="another form"):
+        read_some(path, arrays, forms | {"more.rows": np.zeros(0, np.int64)})
+    octets = bytearray(path.read_bytes())
+    for at in range(len(octets)):
+        octets[at] ^= 1 << at % 8
+        path.write_bytes(octets)
+        for read in (read_some, read_snapshot):
+            with pytest.raises(SnapshotError, match="snapshot-"):
+                read(path, arrays, forms)
+        octets[at] ^= 1 << at % 8
+    table = np.frombuffer(octets, SNAPSHOT_ARRAY, 4, SNAPSHOT_HEADER.itemsize)
+    table[2]["items"] = 1 << 60
+    header = np.frombuffer(octets, SNAPSHOT_HEADER, 1)
+    header[0]["crc32c"] = crc32c(octets[: SNAPSHOT_HEADER.itemsize - 4] + table.tobytes())
+    path.write_bytes(octets)
+    with pytest.raises(SnapshotError, match="more than can be"):
+        read_some(path, arrays, forms)
 
 
 def test_newest_first_and_old_ones_go(tmp_path: Path) -> None:

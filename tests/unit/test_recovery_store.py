@@ -12,11 +12,28 @@ from wire.framing import packets
 def test_an_empty_store_holds_nothing(tmp_path):
     FeedWriter(tmp_path / FEED_FILE_NAME)
     store = FeedStore(tmp_path)
-    assert (store.first_sequence, store.next_sequence, store.poll()) == (0, 0, 0)
+    assert (store.first_sequence, store.next_sequence, store.poll()) == (1, 1, 0)
+    assert store.held == "Nothing was published yet."
     assert store.topic_session_id == TOPIC_SESSION_ID
     assert not store.holds(1, 1)
     with pytest.raises(ValueError):
         list(store.packets_of(1, 1))
+
+
+def test_what_is_held_is_said(tmp_path):
+    writer = FeedWriter(tmp_path / "feed")
+    writer.begin_at(50)
+    store = FeedStore(tmp_path)
+    assert (store.first_sequence, store.next_sequence) == (50, 50)
+    assert store.held == "Held: from message 50 on, which is the next."
+    assert not store.holds(49, 1) and not store.holds(50, 1)
+    writer.publish([3])
+    store.poll()
+    assert store.held == "Held: 50..52."
+    assert store.holds(50, 3) and not store.holds(49, 2)
+    whole = FeedWriter(tmp_path / "whole")
+    whole.publish([2])
+    assert FeedStore(tmp_path / "whole").held == "Published: 1..2."
 
 
 def test_it_follows_what_is_appended(tmp_path):

@@ -81,6 +81,7 @@ def test_a_line_keeps_a_bounded_number() -> None:
     [
         {"loss_percent": -1},
         {"corrupt_percent": 101},
+        {"burst_length": float("nan")},
         {"delay_ns": -1},
         {"burst_length": 0.5},
         {"loss_percent": float("nan")},

@@ -9,9 +9,11 @@ import pytest
 from appliance.client.book import FeedBook
 from appliance.client.feed_words import Books, FeedState, Range, Snapshot, SubscriberPolicy
 from appliance.client.kernel_book import KernelBook
+from appliance.client.snapshots import SnapshotAssembler
 from appliance.client.subscriber import FeedSubscriber
 from tests.naive.feed_venue import SNAPSHOT_CHANNEL, FeedVenue
 from tests.naive.feed_writer import message, packet
+from tests.naive.snapshots import end_of_cycle, snapshot_packets
 from wire.framing import packets
 
 MS = 1_000_000
@@ -164,6 +166,22 @@ def test_instruments_that_lost_nothing_go_on_by_their_numbers() -> None:
     assert one.counters.resumed == 1 and one.state is FeedState.RECOVERING_SNAPSHOT
 
 
+def test_a_snapshot_that_was_ahead_counts_when_what_it_reflects_is_given_up() -> None:
+    one = subscriber(has_ranges=False, has_snapshot_loop=True)
+    one.receive(packet(7, [put(5, 4, 7)]), MS)
+    assert one.state is FeedState.JOINING
+    one.receive(packet(10, []), 2 * MS)  # 8 and 9 are lost, and nothing comes behind them
+    for octets in snapshot_of(9, 1):
+        one.receive_snapshot(octets, 3 * MS)
+    head = {"as_of_sequence": 9, "sending_time_ns": 0, "channel_id": 1, "epoch": 1}
+    one.receive_snapshot(end_of_cycle(head, 1), 3 * MS)
+    assert not one.is_right(5), "the channel has not come so far"
+    one.tick(2 * MS + one.policy.patience_ns)
+    assert one.sequence == 9 and one.is_right(5) and not one.complete, "8 and 9 may have been of another instrument"
+    one.receive_snapshot(end_of_cycle(head, 1), 8 * MS)
+    assert one.complete
+
+
 def test_a_buffer_that_is_full_costs_another_snapshot() -> None:
     one = subscriber(has_snapshots=True, buffered_messages_max=2)
     for number in range(2, 6):
@@ -181,6 +199,75 @@ def test_a_number_from_nowhere_is_forgotten() -> None:
     assert not one.complete
     one.receive(packet(2, []), 4 * MS)
     assert one.complete and one.handler.counters.buffer_full == 1
+
+
+@pytest.mark.parametrize("books", [FeedBook, lambda: KernelBook(3, 8, 64, 64)])
+def test_a_number_from_nowhere_in_a_quiet_market_is_left_after_a_silence(books: Any) -> None:
+    one = FeedSubscriber(SubscriberPolicy(has_ranges=False, has_snapshots=True), books())
+    one.receive(packet(1, [put(1, 1, 7)]), MS)
+    assert one.complete
+    one.receive(packet(1 << 60, []), 2 * MS)
+    now = 10 * MS
+    assert one.wanted(now) == Snapshot(0, (1 << 60) - 1), "it is believed: what is behind it was given up"
+    while one.handler.next_sequence != 2:
+        assert not one.sound and not one.is_right(1)
+        now += 500 * MS
+        one.receive(packet(2, []), now)
+        one.tick(now)
+        assert now < 6_000 * MS
+    assert one.state is FeedState.JOINING and one.wanted(now) == Snapshot(0, 1)
+    assert one.handler.counters.packets_behind > 5
+
+
+def test_an_instrument_from_nowhere_is_forgotten_when_two_cycles_do_not_have_it() -> None:
+    venue = FeedVenue(5)
+    one = subscriber(from_first=True, has_snapshots=True)
+    for _ in range(30):
+        for octets in venue.transaction(MS)[3]:
+            one.receive(octets, MS)
+    last = len(venue.channels[3].frames)
+    stray = put(777, 5, 9)
+    one.receive(packet(last + 1, [stray]), MS)
+    assert one.state is FeedState.RECOVERING_SNAPSHOT and one.wanted(MS) == Snapshot(777, last)
+    one.answered(Snapshot(777, last), MS, "There is no instrument 777.")
+    now = 2 * MS + one.policy.retry_ns
+    assert one.wanted(now) == Snapshot(0, last), "then all are asked for"
+    cut = venue.snapshot(3, 1)
+    for octets in [*cut[3:], *cut]:  # the first cycle began before we listened
+        one.receive_snapshot(octets, now)
+    assert not one.complete
+    for octets in cut:
+        one.receive_snapshot(octets, now)
+    assert one.complete and one.counters.instruments_forgotten == 1
+    assert all(map(one.is_right, venue.books))
+
+
+def snapshot_of(as_of: int, entries: int, security_id: int = 5) -> list[bytes]:
+    head = {
+        "as_of_sequence": as_of, "sending_time_ns": 0, "transact_time_ns": 0, "epoch": 1, "instrument_id": security_id,
+        "instr_sequence": 1, "channel_id": 1, "trading_session_date": 0, "trading_status": 1, "is_levels": 0,
+    }  # fmt: skip
+    row = {"price_nanos": 5, "qty_lots": 1, "transact_time_ns": 0, "orders": 1, "side": 1}
+    return snapshot_packets(head, [row | {"order_id": n, "priority": n} for n in range(1, entries + 1)])
+
+
+def test_a_snapshot_from_nowhere_does_not_keep_the_later_ones_out() -> None:
+    one = SnapshotAssembler()
+    stray = snapshot_of(1 << 60, 100)[1]
+    assert one.receive(stray) == []
+    found = [[whole for octets in snapshot_of(as_of, 100) for whole in one.receive(octets)] for as_of in range(1, 6)]
+    assert [len(whole) for whole in found] == [0, 0, 1, 1, 1]
+
+
+def test_snapshots_that_never_become_whole_take_a_bounded_room() -> None:
+    one = SnapshotAssembler(open_bytes_max=100_000)
+    for security_id in range(1, 300):
+        assert one.receive(snapshot_of(7, 100, security_id)[1]) == []
+    assert len(one._open) < 100 and one._open_bytes <= 100_000
+    assert len(one.receive(snapshot_of(7, 3)[0])) == 1, "who comes now finds room"
+    large = SnapshotAssembler(open_bytes_max=3000)
+    assert not any(large.receive(octets) for octets in snapshot_of(7, 100))
+    assert large.packets_bad and "no room" in large.last_fault and large._open_bytes <= 3000
 
 
 def test_an_epoch_from_nowhere_is_left_after_a_silence() -> None:

@@ -29,7 +29,7 @@ BLANK = dict.fromkeys(
 
 
 def say(venue: Venue, kind: int, **fields: int) -> None:
-    venue.events.append(BLANK | {"kind": kind, "request_kind": venue.request} | fields)
+    venue.events.append({**BLANK, **fields, "kind": kind, "request_kind": venue.request})
 
 
 def say_order(venue: Venue, kind: int, order: Order, flags: int = 0, **fields: int) -> None:
@@ -42,7 +42,8 @@ def say_order(venue: Venue, kind: int, order: Order, flags: int = 0, **fields: i
         "leaves_lots": order.leaves_lots, "cum_lots": order.cum_lots, "display_lots": public_lots(order),
         "priority": order.priority, "session": order.session, "exec_inst": order.exec_inst,
     }  # fmt: skip
-    say(venue, kind, **told | fields)
+    told.update(fields)
+    say(venue, kind, **told)
 
 
 def public_lots(order: Order) -> int:

@@ -7,6 +7,8 @@ from tests.naive.exchange.numbers import (
     ALL,
     ANY_SESSION,
     BUY,
+    GTC,
+    GTD,
     HAVE_PRICE,
     HAVE_TRIGGER,
     MASS_ACTION,
@@ -16,7 +18,7 @@ from tests.naive.exchange.numbers import (
 from tests.naive.exchange.places import cancel, orders_in_sequence
 from tests.naive.exchange.state import Command, Order, Venue
 
-SPARES_STAYING = 512
+SPARES_STAYING, SPARES_GTC = 512, 1024
 STAYS = 8
 """ExecInst NoCancelOnDisconnect."""
 
@@ -37,6 +39,7 @@ def is_reached(command: Command, order: Order) -> bool:
     return (
         (bool(command["flags"] & ANY_SESSION) or order.session == command["session"])
         and not (command["flags"] & SPARES_STAYING and order.exec_inst & STAYS)
+        and not (command["flags"] & SPARES_GTC and order.time_in_force in (GTC, GTD))
         and (command["side"] == 0 or (command["side"] == BUY) == order.is_buy)
         and (command["account"] in (ALL, order.account))
         and (command["cancel_group"] in (0, order.cancel_group))

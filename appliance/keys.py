@@ -1,4 +1,4 @@
-"""The keys of those who may log on: a file outside the configuration, read again when it changes.
+"""The keys of those who may log on, to the gateway or to the recovery server: a file, read again when it changes.
 
 A line a key: `KEY_ID SECRET [NOT_BEFORE [NOT_AFTER]]`, the secret in hexadecimal (16 to 64 bytes), the times in ISO
 8601, UTC where they name no zone, `-` for none. Empty lines and lines that begin with # are skipped. A key id may stand
@@ -21,7 +21,7 @@ SECRETS_A_KEY_MAX: Final = 2
 KEYS_FILE_BYTES_MAX: Final = 1 << 20
 _NEVER_NS: Final = 1 << 63
 
-log = logging.getLogger("pitwire.gateway")
+log = logging.getLogger("pitwire.keys")
 
 
 class KeysError(Exception):
