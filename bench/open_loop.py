@@ -66,6 +66,7 @@ def run_segment(exchange, port, time_ns, first, last, ticks_1024, turns):
         due = min((now << 10) // ticks_1024 + 1, last - first)
         burst = min(due - (done - first), RX_BURST_MAX)
         got = np.int64(port_rx_burst(port, rx_address, burst))
+        assert got > 0 and count < turns.shape[0]  # they lie ready
         turn(exchange, port, got, time_ns[done], np.int64(0))
         port_rx_release(port, rx_address, got)
         ended = np.int64(read_ticks()) - start
