@@ -50,6 +50,18 @@ Ticks = npt.NDArray[np.int64]
 
 
 @kernel
+def due_at(frame, ticks_1024):
+    """Tick at which the frame of a segment, counted from 0, is due."""
+    return (frame * ticks_1024) >> 10
+
+
+@kernel
+def frames_due(now, ticks_1024):
+    """How many frames of a segment are due at tick `now`: those whose `due_at` is not behind it."""
+    return (((now + 1) << 10) - 1) // ticks_1024 + 1
+
+
+@kernel
 def run_segment(exchange, port, time_ns, first, last, ticks_1024, turns):
     """The frames [first, last) lie in the port; one is due every ticks_1024 / 1024 ticks. Writes `turns`
     (int64[last - first, 4]: FIRST ...); returns how many."""
@@ -58,12 +70,12 @@ def run_segment(exchange, port, time_ns, first, last, ticks_1024, turns):
     start = np.int64(read_ticks())
     looked = np.int64(0)
     while done < last:
-        due_at = ((done - first) * ticks_1024) >> 10
+        first_due_at = due_at(done - first, ticks_1024)
         now = np.int64(read_ticks()) - start
-        while now < due_at:
+        while now < first_due_at:
             looked = now
             now = np.int64(read_ticks()) - start
-        due = min((now << 10) // ticks_1024 + 1, last - first)
+        due = min(frames_due(now, ticks_1024), last - first)
         burst = min(due - (done - first), RX_BURST_MAX)
         got = np.int64(port_rx_burst(port, rx_address, burst))
         assert got > 0 and count < turns.shape[0]  # they lie ready

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import bisect
+
 import numpy as np
 import pytest
 
 from appliance.hiccup import GAP_NS_MIN
-from bench.open_loop import Turns, latencies, modelled, stalls, told
+from bench.open_loop import Turns, due_at, frames_due, latencies, modelled, stalls, told
 from bench.pipeline import by_fills
 from bench.pipeline_flow import Flow, joined, write_flow_of
 from pcap.generate import generate
@@ -31,6 +33,16 @@ def found(one: Turns) -> tuple[int, list[int]]:
     """Time that the host took, and the frames that it delayed."""
     taken, is_stalled = stalls(one, DUE_NS, np.full(DUE_NS.size, OWN_NS))
     return int(taken.sum()), np.flatnonzero(is_stalled).tolist()
+
+
+@pytest.mark.parametrize("ticks_1024", [900, 1023, 1024, 1025, 2_048_013, 2_457_600])
+def test_a_frame_is_due_at_its_very_tick(ticks_1024):
+    """Where the clock shows that tick exactly, too: a turn without a frame would be one more than there are rows for."""
+    due = [int(due_at(frame, ticks_1024)) for frame in range(2000)]
+    for frame in range(1990):
+        for now in (due[frame] - 1, due[frame], due[frame] + 1):
+            if now >= 0:
+                assert frames_due(now, ticks_1024) == bisect.bisect_right(due, now)
 
 
 def test_latency_counts_from_when_a_frame_was_due():
