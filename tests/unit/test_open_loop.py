@@ -37,7 +37,7 @@ def found(one: Turns) -> tuple[int, list[int]]:
 
 @pytest.mark.parametrize("ticks_1024", [900, 1023, 1024, 1025, 2_048_013, 2_457_600])
 def test_a_frame_is_due_at_its_very_tick(ticks_1024):
-    """Where the clock shows that tick exactly, too: a turn without a frame would be one more than there are rows for."""
+    """Where the clock shows that tick exactly, too: turns without a frame would be more than there are rows for."""
     due = [int(due_at(frame, ticks_1024)) for frame in range(2000)]
     for frame in range(1990):
         for now in (due[frame] - 1, due[frame], due[frame] + 1):
