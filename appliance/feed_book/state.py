@@ -54,8 +54,8 @@ def levels_while_open(levels: int) -> int:
 def allocate_feed_books(instruments_max: int, orders_max: int, levels_max: int) -> FeedBooks:
     """Empty books that have room for so many instruments, orders and price levels, over all.
 
-    Takes about 300 bytes an instrument, 80 to 96 an order and 640 a level, and 128 KiB. Raises ValueError when a number is
-    below 1 or above its limit in native/limits.py.
+    Takes about 300 bytes an instrument, 80 to 96 an order and 640 a level, and 128 KiB. Raises ValueError when a number
+    is below 1 or above its limit in native/limits.py.
     """
     for name, value, largest in (
         ("instruments_max", instruments_max, INSTRUMENTS_MAX),
