@@ -21,7 +21,7 @@ from appliance.venue_intake import begin_new_day, next_due_ns, set_phase, take_a
 from native import counters
 from native.arrays import Arrays
 from native.codes import ERROR_END_OF_INPUT
-from native.jit import inner_kernel, outer_kernel
+from native.jit import far_kernel, inner_kernel, outer_kernel
 from native.layout import (
     CONTROL_SEQUENCE,
     CONTROL_STOP,
@@ -178,7 +178,7 @@ def run(exchange, loop, port, turns_max):
     return np.int64(RUN_TURNS_DONE)
 
 
-@outer_kernel
+@far_kernel
 def open_day(exchange, loop, port, now_ns):
     """The day's first inputs: that it is a new one, where there was one before; a timer, with which schedules begin;
     the phase of every instrument. Once."""

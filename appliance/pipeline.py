@@ -35,7 +35,7 @@ from appliance.state import DAY_IS_OVER, FEED_SLOT, FREE, NOW_NS, OUTBOX_USED, T
 from native import codes, counters
 from native.account_layout import ADMIN_KILL, ADMIN_RESET, KILL_NONE
 from native.codes import ERROR_NOT_CLOSED
-from native.jit import inner_kernel, outer_kernel
+from native.jit import far_kernel, inner_kernel, outer_kernel
 from native.layout import (
     COMMAND_ANY_SESSION,
     COMMAND_BY_VENUE,
@@ -72,7 +72,7 @@ CACHE_LINE_BYTES = 64
 _UNREAD = np.int64(0)
 
 
-@outer_kernel
+@far_kernel
 def turn(exchange, port, count, now_ns, receive_offset_ns):
     """Take `exchange.rx[:count]` through every stage and send what comes of it. Returns the inputs sequenced.
 
@@ -305,7 +305,7 @@ def _bind(exchange, port, session, now_ns):
     return decide(exchange, port, journal.commit(exchange.tables, exchange.journal, KIND_SESSION_PEER, now_ns))
 
 
-@outer_kernel
+@far_kernel
 def decide(exchange, port, index):
     """What the sequenced input `exchange.journal.records[index]` does: to state, to its sender, to the market.
 
@@ -340,7 +340,7 @@ def decide(exchange, port, index):
     return np.int64(packet.end_transaction(exchange.outbox, exchange.feed))
 
 
-@outer_kernel
+@far_kernel
 def _decide_other(exchange, port, index, kind):
     """`decide` for what is no request."""
     tables = exchange.tables
@@ -435,7 +435,7 @@ def cancel_of_killed(exchange, port, index, session):
     return cancel_orders(exchange, port, index, session, nobody, nobody, reason, np.int64(0))
 
 
-@outer_kernel
+@far_kernel
 def cancel_orders(exchange, port, index, session, account, instrument, reason, flags):
     """Cancel the open orders of `session`, `account` and `instrument` (NO_INDEX: of any) on the venue's own account,
     with `reason` (RESTATEMENT_*), because of the record `index`; `flags`: COMMAND_SPARES_*. Inside a transaction of
@@ -452,7 +452,9 @@ def cancel_orders(exchange, port, index, session, account, instrument, reason, f
     flags |= COMMAND_BY_VENUE | COMMAND_PRICE_MISSING | COMMAND_STOP_PRICE_MISSING
     command["flags"] = flags | (COMMAND_ANY_SESSION if session == NO_INDEX else 0)
     _make_room(exchange, port)
-    return match(exchange, port, exchange.own_commands, np.int64(0))
+    count = apply(exchange.book, exchange.own_commands, 0, exchange.events, 0)
+    assert count >= 0
+    return go_on(exchange, port, exchange.own_commands, np.int64(0), count)
 
 
 @outer_kernel
@@ -466,35 +468,34 @@ def end_day(exchange):
     return np.int64(0)
 
 
-@outer_kernel
+@far_kernel
 def match_input(exchange, port, index):
-    """`match` of an input in the journal."""
-    return match(exchange, port, exchange.journal.records, index)
-
-
-@inner_kernel
-def match(exchange, port, records, index):
-    """Book, reports, market data of the request `records[index]`; again while the book has more to do or to say than
-    fits into one step."""
+    """Book, reports, market data of the input `index`; again while the book has more to do or to say than fits into
+    one step."""
+    records = exchange.journal.records
     count = apply(exchange.book, records, index, exchange.events, 0)
     assert count >= 0
     if count > 0:
         tell(exchange, records, index, count)
     if is_pending(exchange.book):
-        go_on(exchange, port, records, index)
+        go_on(exchange, port, records, index, np.int64(0))
     exchange.tables.counters[counters.OPEN_ORDERS] = np.int64(exchange.book.state[0]["open_orders"])
     return 0
 
 
-@outer_kernel
-def go_on(exchange, port, records, index):
-    """The rest of what the request `records[index]` does: more than fits into one step."""
-    while is_pending(exchange.book):
+@far_kernel
+def go_on(exchange, port, records, index, count):
+    """`exchange.events[:count]`, which nobody was told of yet, and the rest of what the request `records[index]` does:
+    more than fits into one step."""
+    while True:
+        if count > 0:
+            tell(exchange, records, index, count)
+        if not is_pending(exchange.book):
+            break
         _make_room(exchange, port)
         count = resume(exchange.book, exchange.events, 0)
         assert count >= 0
-        if count > 0:
-            tell(exchange, records, index, count)
+    exchange.tables.counters[counters.OPEN_ORDERS] = np.int64(exchange.book.state[0]["open_orders"])
     return 0
 
 
@@ -511,7 +512,7 @@ def tell(exchange, records, index, count):
     )
 
 
-@outer_kernel
+@far_kernel
 def _publish_open_orders(exchange, port, index):
     """What every open order displays, to subscribers whose books of this day are empty. Returns how many do."""
     book = exchange.book
@@ -567,13 +568,13 @@ def drain(exchange, port):
     return _close_and_send(exchange, port, np.int64(FREE))
 
 
-@outer_kernel
+@far_kernel
 def _close_and_send(exchange, port, kept_slot):
     close_slots(exchange, kept_slot)
     return send(exchange, port, exchange.tables.clock[NOW_NS])
 
 
-@outer_kernel
+@far_kernel
 def send(exchange, port, now_ns):
     """Every finished frame of the outbox leaves, at once or when the newest record is safe. Returns frames sent."""
     newest = exchange.journal.scalars[journal.COMMITTED]
@@ -587,7 +588,7 @@ def _make_room(exchange, port):
         _send_early(exchange, port)
 
 
-@outer_kernel
+@far_kernel
 def _send_early(exchange, port):
     """Everything is sent but the open packet of the feed: the end of its transaction may still have to be marked."""
     outbox = exchange.outbox

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from appliance.book.match import apply, is_pending, prefetch_request
-from appliance.pipeline import PREFETCH_RECORDS, go_on, replay_record, tell
+from appliance.pipeline import PREFETCH_RECORDS, go_on, replay_record
 from appliance.publisher.packet import NEXT_NUMBER
 from appliance.report.log import count_for_firm
 from appliance.report.reports import count_canceled
@@ -73,10 +73,9 @@ def replay_quietly(exchange, port, start, stop):
             tables.counters[counters.NEW_ORDERS] += 1
         count = apply(exchange.book, records, index, exchange.events, 0)
         assert count >= 0
-        if not _count_plain(exchange, record, count):
-            tell(exchange, records, index, count)
-        if is_pending(exchange.book):
-            go_on(exchange, port, records, index)
+        untold = np.int64(0) if _count_plain(exchange, record, count) else count
+        if untold > 0 or is_pending(exchange.book):
+            go_on(exchange, port, records, index, untold)
     tables.counters[counters.OPEN_ORDERS] = np.int64(exchange.book.state[0]["open_orders"])
     return stop - start
 

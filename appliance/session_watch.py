@@ -22,7 +22,7 @@ from native.gateway_layout import (
     GATEWAY_IN_LOST,
     GATEWAY_IN_STARTED,
 )
-from native.jit import inner_kernel, outer_kernel
+from native.jit import far_kernel, inner_kernel, outer_kernel
 from native.session_layout import SESSION_ESTABLISHED, SESSION_LOST_CONNECTION, SESSION_LOST_SILENT
 from wire.net import udp4
 
@@ -35,7 +35,7 @@ _NANOS_A_MS = 1_000_000
 _PROOF_AT = GATEWAY_ENTRY.fields["proof"][1]  # type: ignore[index]
 
 
-@outer_kernel
+@far_kernel
 def watch_sessions(exchange, port, now_ns):
     """Look at the next few sessions: lose the silent, tell the waiting that nothing is new. Returns 0."""
     watch = exchange.watch
@@ -62,7 +62,7 @@ def watch_sessions(exchange, port, now_ns):
     return 0
 
 
-@outer_kernel
+@far_kernel
 def hear_gateway(exchange, port, now_ns):
     """Take the gateway's next entry, if there is one: a turn of its own. Returns 1, or 0 where there is none."""
     rings = exchange.rings

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import click
 
@@ -11,30 +13,45 @@ import click
 @click.command("warmup")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(as_json: bool) -> None:
-    """Compile the kernels into the cache, or find that they are there.
+    """Compile the kernels into the cache, or find that they are there; remove the caches of older sources.
 
-    Kernels are compiled for this CPU, once for each state of the sources; it takes one to four minutes and is done by
-    `make`. Without it the first start does the same.
+    Kernels are compiled for this CPU, once for each state of the sources, by two processes; it takes one to three
+    minutes and is done by `make`. Without it the first start does the same.
 
     \b
     Example:
       pitwire warmup
     """
     start = time.perf_counter()
-    import appliance.recovery.warm_up as recovery
-    from appliance.client import replayer
+    from native.kernel_cache import cache_folder, remove_unused
+
+    with ProcessPoolExecutor(2, get_context("spawn")) as processes:
+        for part in [processes.submit(_venue), processes.submit(_readers)]:
+            part.result()
+    folder = cache_folder()
+    remove_unused(folder)
+    seconds = time.perf_counter() - start
+    if as_json:
+        click.echo(json.dumps({"seconds": round(seconds, 3), "cache": str(folder)}))
+    else:
+        click.echo(f"kernels ready in {seconds:.1f} s (cache: {folder})")
+
+
+def _venue() -> None:
+    """The loop with all that it does, and what plays its records again."""
     from appliance.control import warm_up
-    from appliance.distributor.warmup import warm_up as warm_up_distributor
     from appliance.history import player
-    from native.jit import cache_folder
 
     warm_up()
     player.warm_up()
+
+
+def _readers() -> None:
+    """What reads the feed, or stands beside the venue: they share next to nothing with it."""
+    import appliance.distributor.warmup as distributor
+    import appliance.recovery.warm_up as recovery
+    from appliance.client import replayer
+
     recovery.warm_up()
     replayer.warm_up()
-    warm_up_distributor()
-    seconds = time.perf_counter() - start
-    if as_json:
-        click.echo(json.dumps({"seconds": round(seconds, 3), "cache": str(cache_folder())}))
-    else:
-        click.echo(f"kernels ready in {seconds:.1f} s (cache: {cache_folder()})")
+    distributor.warm_up()

@@ -20,7 +20,7 @@ from appliance.feed_book.seed import STATUS_BYTES_MAX
 from appliance.feed_book.state import FeedBooks, find_instrument
 from native.arrays import Arrays
 from native.codes import ERROR_FEED_FRAME, ERROR_FEED_GAP
-from native.jit import kernel
+from native.jit import far_kernel, kernel
 from native.layout import FEED_ENTRY
 from native.lowlevel import copy_bytes, getter
 from wire.framing.packet_writer import BEFORE_BLOCK_BYTES
@@ -106,7 +106,7 @@ def derive_entries(derivation, l3, end, packets_max):
     return done
 
 
-@kernel
+@far_kernel
 def derive_packet(derivation, l3, at, payload_bytes):
     """Follow one packet of L3. Returns its messages or a code."""
     books = derivation.books

@@ -18,7 +18,7 @@ from appliance.feed_book.seed import STATUS_BYTES_MAX
 from appliance.feed_book.state import find_instrument
 from appliance.snapshot.encode import encode_end_of_cycle, encode_packet
 from native.arrays import Arrays
-from native.jit import kernel
+from native.jit import far_kernel, kernel
 from native.lowlevel import copy_bytes
 from wire.framing.packet_writer import BEFORE_BLOCK_BYTES, begin_frame, frame_bytes_of, put_packet_header
 from wire.gen import market_data as md
@@ -83,7 +83,7 @@ class SnapshotLoop(Arrays):
     """int64[SCALARS_COUNT]"""
 
 
-@kernel
+@far_kernel
 def send_snapshots(derivation, sender, loop, now_ns, sending_time_ns, packets_max):
     """Go on with the loop, at most `packets_max` packets; `now_ns` is the monotonic clock, `sending_time_ns` UTC.
     Returns packets handed over."""
