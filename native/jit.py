@@ -83,7 +83,10 @@ import numba  # noqa: E402
 from numba.core import config  # noqa: E402
 from numba.extending import register_jitable  # noqa: E402
 
+from native import indexes  # noqa: E402
+
 config.reload_config()  # numba may have been imported, and have read the environment, before us
+indexes.install()
 
 INTERPRETED = bool(config.DISABLE_JIT)
 """NUMBA_DISABLE_JIT=1: kernels run as plain Python (coverage, debugging)."""
