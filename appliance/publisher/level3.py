@@ -287,10 +287,12 @@ def _trade_summary(tables, outbox, feed, record, events, start, stop):
     )
     if block == FREE:
         return np.int64(0)
-    whole_ticks = divide_wide(high, low, total_lots)
-    rest = remainder_wide(high, low, total_lots)
-    part_nanos = divide_wide(rest * (tick_nanos >> 32), rest * (tick_nanos & _LOW_32), total_lots)
-    away_nanos = whole_ticks * tick_nanos + part_nanos
+    away_nanos = np.int64(0)
+    if high | low != 0:  # at one price all the divisions are of nothing
+        whole_ticks = divide_wide(high, low, total_lots)
+        rest = remainder_wide(high, low, total_lots)
+        part_nanos = divide_wide(rest * (tick_nanos >> 32), rest * (tick_nanos & _LOW_32), total_lots)
+        away_nanos = whole_ticks * tick_nanos + part_nanos
     order_id = np.int64(0)
     receive_ns = np.int64(md.TradeSummary_AggressorReceiveTime_NULL)
     if not in_auction:
