@@ -12,7 +12,7 @@ from appliance.account_inputs import carry_out_command, check_account, prefetch_
 from appliance.accounts.admin import is_killed_by
 from appliance.accounts.day import begin_day
 from appliance.book.events import tell_as_it_is
-from appliance.book.match import apply, is_pending, prefetch_request, resume
+from appliance.book.match import do_any_request, do_request, hash_of_request, is_pending, prefetch_request, resume
 from appliance.book.queue import displayed_lots
 from appliance.funds.ledger import take_events
 from appliance.gateway_rings import has_gateway
@@ -101,10 +101,10 @@ def begin_turn(exchange, now_ns):
 
 @inner_kernel
 def _fetch_ahead(packet_descriptor):
-    """Start to fetch headers and Context of a frame that comes next, and the beginning of its message."""
+    """Start to fetch a frame that comes next: headers, Context, and its message or the first of them."""
     address = np.int64(packet_descriptor["data"])
-    prefetch(address)
-    prefetch(address + CACHE_LINE_BYTES)
+    for line in range(3):
+        prefetch(address + line * CACHE_LINE_BYTES)
 
 
 @inner_kernel
@@ -278,7 +278,7 @@ def _read_ahead(exchange, frame, at, after, index, session):
     return kind
 
 
-@outer_kernel
+@inner_kernel
 def has_room(exchange, instruments):
     """Whether an input (and the SESSION_PEER that may go before it) can be written down and published whole, with the
     phase and the auction of so many `instruments`."""
@@ -451,7 +451,8 @@ def cancel_orders(exchange, port, index, session, account, instrument, reason, f
     flags |= COMMAND_BY_VENUE | COMMAND_PRICE_MISSING | COMMAND_STOP_PRICE_MISSING
     command["flags"] = flags | (COMMAND_ANY_SESSION if session == NO_INDEX else 0)
     _make_room(exchange, port)
-    return match(exchange, port, exchange.own_commands, np.int64(0))
+    count = do_any_request(exchange.book, exchange.own_commands, np.int64(0), exchange.events, np.int64(0))
+    return tell_all(exchange, port, exchange.own_commands, np.int64(0), count)
 
 
 @outer_kernel
@@ -467,15 +468,17 @@ def end_day(exchange):
 
 @outer_kernel
 def match_input(exchange, port, index):
-    """`match` of an input in the journal."""
-    return match(exchange, port, exchange.journal.records, index)
+    """Book, reports, market data of the input `index` of the journal."""
+    book, records = exchange.book, exchange.journal.records
+    assert np.int64(book.state[0]["pending_work"]) == 0
+    hashed = hash_of_request(book, records, index)  # inlined: to `book.match.apply` two arrays would go by the word
+    count = do_request(book, records, index, hashed, exchange.events, np.int64(0))
+    return tell_all(exchange, port, records, index, count)
 
 
 @inner_kernel
-def match(exchange, port, records, index):
-    """Book, reports, market data of the request `records[index]`; again while the book has more to do or to say than
-    fits into one step."""
-    count = apply(exchange.book, records, index, exchange.events, 0)
+def tell_all(exchange, port, records, index, count):
+    """`tell` the first `count` events of the request `records[index]`, and do and tell the rest of it."""
     assert count >= 0
     if count > 0:
         tell(exchange, records, index, count)
@@ -487,7 +490,7 @@ def match(exchange, port, records, index):
 
 @outer_kernel
 def go_on(exchange, port, records, index):
-    """The rest of what the request `records[index]` does: more than fits into one step."""
+    """What a request does beyond the first step."""
     while is_pending(exchange.book):
         _make_room(exchange, port)
         count = resume(exchange.book, exchange.events, 0)

@@ -36,7 +36,9 @@ REPORT_HEADER_BYTES = REPORT_HEADER.itemsize
 ENTRY_BYTES = REPORT_ENTRY.itemsize
 ENTRY_BITS = ENTRY_BYTES.bit_length() - 1
 assert 1 << ENTRY_BITS == ENTRY_BYTES
-AHEAD_BYTES = 12 * ENTRY_BYTES
+LINES_AN_ENTRY = 3
+"""Of most reports."""
+AHEAD_BYTES = 4 * LINES_AN_ENTRY * ENTRY_BYTES
 """Nobody has read or written the log there before: it comes from memory while the messages before are copied."""
 RETRANSMIT_MESSAGES_MAX = 4096
 RETRANSMIT_BYTES_MAX = 1 << 16
@@ -167,8 +169,8 @@ def append_datagram(tables, log, outbox, slot, session, head_bytes, sequence):
         )
         places = 1 + ((message_bytes + ENTRY_BYTES - 1) >> ENTRY_BITS)
         entry = place << ENTRY_BITS
-        for line in range(places):
-            prefetch_to_write(ahead + entry + (line << ENTRY_BITS))
+        for line in range(LINES_AN_ENTRY):
+            prefetch_to_write(ahead + entry + line * ENTRY_BYTES)
         if log.scalars[IS_FULL] != 0 or entry + (places << ENTRY_BITS) > log.octets.size:
             log.scalars[IS_FULL] = 1
             tables.counters[counters.REPORTS_UNSTORED] += 1

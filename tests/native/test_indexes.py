@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 
 from native.jit import CHECKED, INTERPRETED, kernel  # first: it sets numba's environment
-
-import numba
 
 
 @kernel
