@@ -14,6 +14,7 @@ from appliance.accounts.day import begin_day
 from appliance.book.events import tell_as_it_is
 from appliance.book.match import do_any_request, do_request, hash_of_request, is_pending, prefetch_request, resume
 from appliance.book.queue import displayed_lots
+from appliance.frames_ahead import fetch_frame, fetch_lookups
 from appliance.funds.ledger import take_events
 from appliance.gateway_rings import has_gateway
 from appliance.hold import let_out
@@ -63,12 +64,11 @@ from native.layout import (
     PKT_CLOCK_REALTIME,
 )
 from native.limits import EVENTS_MAX, OUTBOX_SLOTS_A_STEP_MAX, OUTBOX_SLOTS_MAX
-from native.lowlevel import bytes_at, prefetch
+from native.lowlevel import bytes_at
 from native.session_layout import CANCEL_SPARES_GTC
 from wire.net import udp4
 
 PREFETCH_RECORDS = 6
-CACHE_LINE_BYTES = 64
 _UNREAD = np.int64(0)
 
 
@@ -83,8 +83,10 @@ def turn(exchange, port, count, now_ns, receive_offset_ns):
     begin_stages(exchange.stages, count)
     before = exchange.journal.scalars[journal.COMMITTED]
     for i in range(count):
+        if i + 2 < count:
+            fetch_frame(exchange.rx[i + 2])
         if i + 1 < count:
-            _fetch_ahead(exchange.rx[i + 1])
+            fetch_lookups(exchange, exchange.rx[i + 1])
         take_frame(exchange, port, exchange.rx[i], now_ns, receive_offset_ns)
     drain(exchange, port)
     stamp(exchange.stages, exchange.stages.send)
@@ -97,14 +99,6 @@ def begin_turn(exchange, now_ns):
     exchange.tables.clock[TURN] += 1
     exchange.tables.clock[NOW_NS] = now_ns
     return journal.begin_burst(exchange.journal)
-
-
-@inner_kernel
-def _fetch_ahead(packet_descriptor):
-    """Start to fetch a frame that comes next: headers, Context, and its message or the first of them."""
-    address = np.int64(packet_descriptor["data"])
-    for line in range(3):
-        prefetch(address + line * CACHE_LINE_BYTES)
 
 
 @inner_kernel
