@@ -79,6 +79,8 @@ def turn(exchange, port, count, now_ns, receive_offset_ns):
     `now_ns` is the time of the turn; a frame from a capture brings its own. `receive_offset_ns` turns the port's
     monotonic receive stamps into UTC.
     """
+    for i in range(min(count, 2)):
+        fetch_frame(exchange.rx[i])
     begin_turn(exchange, now_ns)
     begin_stages(exchange.stages, count)
     before = exchange.journal.scalars[journal.COMMITTED]

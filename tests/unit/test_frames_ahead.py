@@ -1,4 +1,4 @@
-"""What is fetched ahead for a frame is a guess: of any frame, cut anywhere, it reads within the frame and changes nothing."""
+"""What is fetched ahead for a frame is a guess: it reads within any frame, cut anywhere, and changes nothing."""
 
 from __future__ import annotations
 
