@@ -29,7 +29,7 @@ def prefetch_account(accounts, records, index):
         prefetch_checks(accounts, record)
 
 
-@outer_kernel
+@inner_kernel
 def check_account(exchange, index):
     """The checks of docs/RISK.md before the book has the request `records[index]`. Returns 0 or the code of the reject,
     whose limit is `accounts.state[0]["limit_value"]`."""

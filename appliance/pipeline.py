@@ -12,8 +12,9 @@ from appliance.account_inputs import carry_out_command, check_account, prefetch_
 from appliance.accounts.admin import is_killed_by
 from appliance.accounts.day import begin_day
 from appliance.book.events import tell_as_it_is
-from appliance.book.match import apply, is_pending, prefetch_request, resume
+from appliance.book.match import do_any_request, do_request, hash_of_request, is_pending, prefetch_request, resume
 from appliance.book.queue import displayed_lots
+from appliance.frames_ahead import fetch_frame, fetch_lookups
 from appliance.funds.ledger import take_events
 from appliance.gateway_rings import has_gateway
 from appliance.hold import let_out
@@ -63,12 +64,11 @@ from native.layout import (
     PKT_CLOCK_REALTIME,
 )
 from native.limits import EVENTS_MAX, OUTBOX_SLOTS_A_STEP_MAX, OUTBOX_SLOTS_MAX
-from native.lowlevel import bytes_at, prefetch
+from native.lowlevel import bytes_at
 from native.session_layout import CANCEL_SPARES_GTC
 from wire.net import udp4
 
 PREFETCH_RECORDS = 6
-CACHE_LINE_BYTES = 64
 _UNREAD = np.int64(0)
 
 
@@ -79,12 +79,16 @@ def turn(exchange, port, count, now_ns, receive_offset_ns):
     `now_ns` is the time of the turn; a frame from a capture brings its own. `receive_offset_ns` turns the port's
     monotonic receive stamps into UTC.
     """
+    for i in range(min(count, 2)):
+        fetch_frame(exchange.rx[i])
     begin_turn(exchange, now_ns)
     begin_stages(exchange.stages, count)
     before = exchange.journal.scalars[journal.COMMITTED]
     for i in range(count):
+        if i + 2 < count:
+            fetch_frame(exchange.rx[i + 2])
         if i + 1 < count:
-            _fetch_ahead(exchange.rx[i + 1])
+            fetch_lookups(exchange, exchange.rx[i + 1])
         take_frame(exchange, port, exchange.rx[i], now_ns, receive_offset_ns)
     drain(exchange, port)
     stamp(exchange.stages, exchange.stages.send)
@@ -97,14 +101,6 @@ def begin_turn(exchange, now_ns):
     exchange.tables.clock[TURN] += 1
     exchange.tables.clock[NOW_NS] = now_ns
     return journal.begin_burst(exchange.journal)
-
-
-@inner_kernel
-def _fetch_ahead(packet_descriptor):
-    """Start to fetch headers and Context of a frame that comes next, and the beginning of its message."""
-    address = np.int64(packet_descriptor["data"])
-    prefetch(address)
-    prefetch(address + CACHE_LINE_BYTES)
 
 
 @inner_kernel
@@ -278,7 +274,7 @@ def _read_ahead(exchange, frame, at, after, index, session):
     return kind
 
 
-@outer_kernel
+@inner_kernel
 def has_room(exchange, instruments):
     """Whether an input (and the SESSION_PEER that may go before it) can be written down and published whole, with the
     phase and the auction of so many `instruments`."""
@@ -452,7 +448,7 @@ def cancel_orders(exchange, port, index, session, account, instrument, reason, f
     flags |= COMMAND_BY_VENUE | COMMAND_PRICE_MISSING | COMMAND_STOP_PRICE_MISSING
     command["flags"] = flags | (COMMAND_ANY_SESSION if session == NO_INDEX else 0)
     _make_room(exchange, port)
-    count = apply(exchange.book, exchange.own_commands, 0, exchange.events, 0)
+    count = do_any_request(exchange.book, exchange.own_commands, np.int64(0), exchange.events, np.int64(0))
     assert count >= 0
     return go_on(exchange, port, exchange.own_commands, np.int64(0), count)
 
@@ -472,8 +468,10 @@ def end_day(exchange):
 def match_input(exchange, port, index):
     """Book, reports, market data of the input `index`; again while the book has more to do or to say than fits into
     one step."""
-    records = exchange.journal.records
-    count = apply(exchange.book, records, index, exchange.events, 0)
+    book, records = exchange.book, exchange.journal.records
+    assert np.int64(book.state[0]["pending_work"]) == 0
+    hashed = hash_of_request(book, records, index)  # inlined: to `book.match.apply` two arrays would go by the word
+    count = do_request(book, records, index, hashed, exchange.events, np.int64(0))
     assert count >= 0
     if count > 0:
         tell(exchange, records, index, count)

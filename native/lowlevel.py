@@ -234,6 +234,9 @@ if INTERPRETED:
     def prefetch(address: int) -> None:
         """Start to fetch the cache line at `address`."""
 
+    def prefetch_to_write(address: int) -> None:
+        """Start to fetch the cache line at `address`, for a store."""
+
 else:
 
     @intrinsic
@@ -462,23 +465,27 @@ else:
 
         return types.void(), codegen
 
-    @intrinsic
-    def prefetch(typing_context: Any, address: Any) -> Any:
-        """Start to fetch the cache line at `address`."""
+    def _prefetcher(to_write: int, says: str) -> Any:
+        def fetch(typing_context: Any, address: Any) -> Any:
+            def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+                where = context.cast(builder, args[0], signature.args[0], types.int64)
+                pointer = builder.inttoptr(where, ir.IntType(8).as_pointer())
+                i32 = ir.IntType(32)
+                function = builder.module.declare_intrinsic(
+                    "llvm.prefetch",
+                    (pointer.type,),
+                    ir.FunctionType(ir.VoidType(), [pointer.type, i32, i32, i32]),
+                )
+                builder.call(function, [pointer, *(ir.Constant(i32, word) for word in (to_write, 3, 1))])
+                return context.get_dummy_value()
 
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            where = context.cast(builder, args[0], signature.args[0], types.int64)
-            pointer = builder.inttoptr(where, ir.IntType(8).as_pointer())
-            i32 = ir.IntType(32)
-            function = builder.module.declare_intrinsic(
-                "llvm.prefetch",
-                (pointer.type,),
-                ir.FunctionType(ir.VoidType(), [pointer.type, i32, i32, i32]),
-            )
-            builder.call(function, [pointer, ir.Constant(i32, 0), ir.Constant(i32, 3), ir.Constant(i32, 1)])
-            return context.get_dummy_value()
+            return types.void(address), codegen
 
-        return types.void(address), codegen
+        fetch.__doc__ = says
+        return intrinsic(fetch)
+
+    prefetch = _prefetcher(0, "Start to fetch the cache line at `address`.")
+    prefetch_to_write = _prefetcher(1, "Start to fetch the cache line at `address`, for a store.")
 
     @intrinsic
     def read_cycles(typing_context: Any) -> Any:

@@ -163,16 +163,13 @@ def _change_holding(accounts, account, instrument, is_sell, traded_lots, more_lo
     if traded_lots != 0:
         row["net_lots"] = signed(toward_lots, is_sell)
     is_open = toward_lots | open_lots | other_lots != 0
+    # always written, though seldom another value: whether it is would be a question as random as the flow
     more = exposure_of(toward_lots, open_lots, other_lots) - before_lots
-    if more != 0 or was_open != is_open:
-        owner = accounts.accounts[np.uint64(account)]
-        more *= np.int64(accounts.clearing[np.uint64(instrument)]["position_weight"])
-        owner["gross_position"] += more
-        accounts.firms[np.uint64(owner["firm"])]["gross_position"] += more
-        if is_open and not was_open:
-            owner["open_positions"] += 1
-        elif was_open and not is_open:
-            owner["open_positions"] -= 1
+    more *= np.int64(accounts.clearing[np.uint64(instrument)]["position_weight"])
+    owner = accounts.accounts[np.uint64(account)]
+    owner["gross_position"] += more
+    accounts.firms[np.uint64(owner["firm"])]["gross_position"] += more
+    owner["open_positions"] = np.int64(owner["open_positions"]) + np.int64(is_open) - np.int64(was_open)
 
 
 @kernel

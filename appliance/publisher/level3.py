@@ -67,19 +67,14 @@ def publish(tables, outbox, feed, markets, records, index, events, count):
     Returns messages written."""
     time_ns = np.int64(records[index]["time_ns"])
     written = np.int64(0)
-    trades = np.int64(0)
-    states = np.int64(0)
+    kinds = np.int64(0)
     for i in range(count):
-        kind = np.int64(events[i]["kind"])
-        if kind == EVENT_TRADE:
-            trades += 1
-        elif kind in (EVENT_PHASE, EVENT_AUCTION):
-            states += 1
-    if trades > 0:
+        kinds |= 1 << np.int64(events[i]["kind"])
+    if kinds & (1 << EVENT_TRADE):
         written += _publish_trades(tables, outbox, feed, records[index], events, count)
     for i in range(count):
         written += _publish_change(tables, outbox, feed, events[i], time_ns)
-    if states > 0:
+    if kinds & (1 << EVENT_PHASE | 1 << EVENT_AUCTION):
         for i in range(count):
             kind = np.int64(events[i]["kind"])
             if kind == EVENT_PHASE:
@@ -287,10 +282,12 @@ def _trade_summary(tables, outbox, feed, record, events, start, stop):
     )
     if block == FREE:
         return np.int64(0)
-    whole_ticks = divide_wide(high, low, total_lots)
-    rest = remainder_wide(high, low, total_lots)
-    part_nanos = divide_wide(rest * (tick_nanos >> 32), rest * (tick_nanos & _LOW_32), total_lots)
-    away_nanos = whole_ticks * tick_nanos + part_nanos
+    away_nanos = np.int64(0)
+    if high | low != 0:  # at one price all the divisions are of nothing
+        whole_ticks = divide_wide(high, low, total_lots)
+        rest = remainder_wide(high, low, total_lots)
+        part_nanos = divide_wide(rest * (tick_nanos >> 32), rest * (tick_nanos & _LOW_32), total_lots)
+        away_nanos = whole_ticks * tick_nanos + part_nanos
     order_id = np.int64(0)
     receive_ns = np.int64(md.TradeSummary_AggressorReceiveTime_NULL)
     if not in_auction:

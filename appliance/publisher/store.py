@@ -19,7 +19,7 @@ from appliance.publisher.packet import (
 from native.jit import kernel
 from native.layout import FEED_ENTRY, FEED_HEADER
 from native.limits import DATAGRAM_PAYLOAD_BYTES_MAX, FEED_HEADER_BYTES
-from native.lowlevel import copy_words, setter, store_release64
+from native.lowlevel import copy_words, prefetch_to_write, setter, store_release64
 
 ENTRY_BYTES = FEED_ENTRY.itemsize
 _COMMITTED_BYTES = 0
@@ -72,6 +72,9 @@ def append(feed, octets, at, payload_bytes, first_number, message_count):
     _put_first_sequence(store, used, first_number)
     _put_message_count_and_payload_bytes(store, used, message_count | (payload_bytes << 32))
     start = used + ENTRY_BYTES
+    address = np.int64(store.ctypes.data) + start
+    for line in range((payload_bytes >> 6) + 1):
+        prefetch_to_write(address + (line << 6))
     copy_words(store, start, octets, at, payload_bytes >> 3)
     used = start + payload_bytes
     feed.scalars[STORE_USED] = used

@@ -22,7 +22,7 @@ from native import counters
 from native.arrays import Arrays
 from native.jit import kernel
 from native.layout import NO_INDEX
-from native.lowlevel import copy_bytes, copy_words, load_u64, setter, store_release64
+from native.lowlevel import copy_bytes, copy_words, load_u64, prefetch_to_write, setter, store_release64
 from native.session_layout import (
     REPORT_ENTRY,
     REPORT_FORMAT_VERSION,
@@ -36,6 +36,10 @@ REPORT_HEADER_BYTES = REPORT_HEADER.itemsize
 ENTRY_BYTES = REPORT_ENTRY.itemsize
 ENTRY_BITS = ENTRY_BYTES.bit_length() - 1
 assert 1 << ENTRY_BITS == ENTRY_BYTES
+LINES_AN_ENTRY = 3
+"""Of most reports."""
+AHEAD_BYTES = 4 * LINES_AN_ENTRY * ENTRY_BYTES
+"""Nobody has read or written the log there before: it comes from memory while the messages before are copied."""
 RETRANSMIT_MESSAGES_MAX = 4096
 RETRANSMIT_BYTES_MAX = 1 << 16
 """Of messages, in answer to one request (PROTOCOLS 3.1)."""
@@ -155,6 +159,7 @@ def append_datagram(tables, log, outbox, slot, session, head_bytes, sequence):
     number = outbox.first_number[slot]
     newest = log.newest[session]
     place = log.scalars[USED_PLACES]
+    ahead = np.int64(log.octets.ctypes.data) + AHEAD_BYTES
     kept = np.int64(0)
     while at < end:
         header = load_u64(octets, at)  # blockLength, templateId, schemaId, version
@@ -164,6 +169,8 @@ def append_datagram(tables, log, outbox, slot, session, head_bytes, sequence):
         )
         places = 1 + ((message_bytes + ENTRY_BYTES - 1) >> ENTRY_BITS)
         entry = place << ENTRY_BITS
+        for line in range(LINES_AN_ENTRY):
+            prefetch_to_write(ahead + entry + line * ENTRY_BYTES)
         if log.scalars[IS_FULL] != 0 or entry + (places << ENTRY_BITS) > log.octets.size:
             log.scalars[IS_FULL] = 1
             tables.counters[counters.REPORTS_UNSTORED] += 1

@@ -213,11 +213,11 @@ def _check_positions(accounts, account, instrument, holding, is_sell, is_new, le
         before_lots = exposure_of(toward_lots, open_lots, other_lots)
         after_lots = exposure_of(toward_lots, open_lots + more_lots, other_lots)
         more = (after_lots - before_lots) * np.int64(clearing["position_weight"])
-        if more > 0:
-            if np.int64(owner["gross_position"]) + more > np.int64(owner["gross_position_max"]):
-                return _fail(accounts, codes.REJECT_GROSS_POSITION, np.int64(owner["gross_position_max"]))
-            if np.int64(firm["gross_position"]) + more > np.int64(firm["gross_position_max"]):
-                return _fail(accounts, codes.REJECT_GROSS_POSITION, np.int64(firm["gross_position_max"]))
+        # one question, though `more` alone would answer it at times: that one is as random as the flow
+        if (more > 0) & (np.int64(owner["gross_position"]) + more > np.int64(owner["gross_position_max"])):
+            return _fail(accounts, codes.REJECT_GROSS_POSITION, np.int64(owner["gross_position_max"]))
+        if (more > 0) & (np.int64(firm["gross_position"]) + more > np.int64(firm["gross_position_max"])):
+            return _fail(accounts, codes.REJECT_GROSS_POSITION, np.int64(firm["gross_position_max"]))
     if is_new:
         if np.int64(owner["open_orders"]) >= np.int64(owner["open_orders_max"]):
             return _fail(accounts, codes.REJECT_OPEN_ORDERS, np.int64(owner["open_orders_max"]))

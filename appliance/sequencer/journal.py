@@ -18,12 +18,15 @@ from native.arrays import Arrays
 from native.jit import kernel
 from native.layout import SEQUENCED, SESSION_PEER
 from native.log_layout import JOURNAL_CONTROL
-from native.lowlevel import load_acquire64, store_release64
+from native.lowlevel import load_acquire64, prefetch_to_write, store_release64
 from native.rim import journal_commit
 from native.session_layout import ESTABLISH, NEGOTIATE, SESSION_INPUT
 
 RECORD_BYTES = SEQUENCED.itemsize
+CACHE_LINE_BYTES = 64
 NANOS_A_DAY = 86_400_000_000_000
+AHEAD_BYTES = 4 * RECORD_BYTES
+"""Nobody has read or written these records before: they come from memory while the ones before them are written."""
 
 # indexes of `Journal.scalars`
 COMMITTED = 0
@@ -130,6 +133,8 @@ def commit(tables: Tables, journal: Journal, kind, time_ns):
     address = journal.records.ctypes.data + index * RECORD_BYTES
     crc = journal_commit(address, index + 1, now_ns, kind, first_of_burst, journal.scalars[LAST_CRC32C])
     journal.scalars[LAST_CRC32C] = crc
+    prefetch_to_write(address + AHEAD_BYTES)
+    prefetch_to_write(address + AHEAD_BYTES + CACHE_LINE_BYTES)
     journal.scalars[COMMITTED] = index + 1
     store_release64(journal.addresses[_COMMITTED_RECORDS], index + 1)
     tables.counters[counters.SEQUENCED_INPUTS] += 1
