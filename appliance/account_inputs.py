@@ -41,6 +41,8 @@ def check_account(exchange, index):
     kind = np.int64(record["kind"])
     if reason != 0 or np.int64(accounts.state[0]["is_enabled"]) == 0 or kind > KIND_REPLACE:
         return reason
+    session = np.int64(record["session"])
+    accounts.state[0]["session_kill"] = np.int64(exchange.tables.sessions[np.uint64(session)]["kill"])
     reason = np.int64(check_limits(exchange.book, accounts, records, index))
     if reason != 0:
         exchange.tables.counters[counters.RISK_REJECTED] += 1

@@ -399,7 +399,7 @@ def whole_state_hash(exchange: Exchange) -> str:
     for field in ("uuid_low", "uuid_high", "expected_seq", "next_out_seq"):
         digest.update(np.ascontiguousarray(exchange.tables.sessions[field]).tobytes())
     keyed = exchange.tables.sessions["traits"] & SESSION_TRAIT_KEYED != 0
-    for field in ("state", "generation", "cl_ord_id", "is_blocked", "client_finished") if keyed.any() else ():
+    for field in ("state", "generation", "cl_ord_id", "kill", "client_finished") if keyed.any() else ():
         digest.update(exchange.tables.sessions[field][keyed].tobytes())
     for field in ("security_id", "instr_seq"):
         digest.update(np.ascontiguousarray(exchange.tables.instruments[field]).tobytes())

@@ -34,7 +34,7 @@ from appliance.session_inputs import (
 from appliance.stage_clock import begin_stages, count_span, stamp
 from appliance.state import DAY_IS_OVER, FEED_SLOT, FREE, NOW_NS, OUTBOX_USED, TURN
 from native import codes, counters
-from native.account_layout import ADMIN_KILL, ADMIN_RESET
+from native.account_layout import ADMIN_KILL, ADMIN_RESET, KILL_NONE
 from native.codes import ERROR_NOT_CLOSED
 from native.jit import inner_kernel, outer_kernel
 from native.layout import (
@@ -387,9 +387,11 @@ def _obey(exchange, port, index):
     session = np.int64(command["session"])
     nobody = np.int64(NO_INDEX)
     if session != NO_INDEX:
-        if np.int64(command["action"]) == ADMIN_RESET:
-            return np.int64(requests.block(exchange.tables, session, 0))
-        return np.int64(kill_session(exchange, port, index, session))
+        kill = np.int64(command["value"]) if np.int64(command["action"]) == ADMIN_KILL else np.int64(KILL_NONE)
+        requests.set_kill(exchange.tables, session, kill)
+        if kill != KILL_NONE and np.int64(command["value2"]) == 0:
+            cancel_of_killed(exchange, port, index, session)
+        return np.int64(0)
     for account in range(np.int64(exchange.accounts.state[0]["accounts"])):
         has_orders = np.int64(exchange.accounts.accounts[account]["open_orders"]) > 0  # each time all orders are walked
         if has_orders and is_killed_by(exchange.accounts, command, account):
@@ -421,10 +423,9 @@ def _cancel_of_gone(exchange, port, index, session):
 
 
 @outer_kernel
-def kill_session(exchange, port, index, session):
-    """The kill switch of a session, because of the record `index`: its orders go, all of them, and it enters nothing
-    until it is reset. Inside a transaction of the feed. Returns 0."""
-    requests.block(exchange.tables, session, 1)
+def cancel_of_killed(exchange, port, index, session):
+    """The kill switch of a session, because of the record `index`: its orders go, all of them. Inside a transaction of
+    the feed. Returns 0."""
     nobody = np.int64(NO_INDEX)
     reason = np.int64(codes.RESTATEMENT_KILLED)
     return cancel_orders(exchange, port, index, session, nobody, nobody, reason, np.int64(0))

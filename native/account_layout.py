@@ -219,7 +219,8 @@ ACCOUNTS_STATE = record(
         ("refused", "u8"),
         ("request_more", "i8"),  # what the request in hand reserves more than the order that it replaces, if any
         ("request_leaves_lots", "i8"),  # with these leaves, and `bound_ticks`; -1: nothing was computed
-        ("unused", "u1", 24),
+        ("session_kill", "u8"),  # KILL_* of the session that makes the request in hand
+        ("unused", "u1", 16),
     ],
     size=128,
 )

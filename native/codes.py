@@ -105,6 +105,7 @@ REJECT_ORDER_RATE = _code(REJECT_SENTENCES, 9036, "The account sends requests fa
 REJECT_DUPLICATE_IN_WINDOW = _code(REJECT_SENTENCES, 9037, "So many orders alike have come as may within the window.")
 REJECT_INSUFFICIENT_FUNDS = _code(REJECT_SENTENCES, 9038, "The account has not so much cash available.")
 REJECT_INSUFFICIENT_UNITS = _code(REJECT_SENTENCES, 9039, "The account has not so many units available.")
+REJECT_SESSION_KILLED = _code(REJECT_SENTENCES, 9040, "The session may only reduce positions until it is reset.")
 
 # --- why an operator's command is refused ------------------------------------------------------------------------
 

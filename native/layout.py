@@ -368,7 +368,7 @@ LEVEL = record(
         ("qty_lots", "i8"),  # sum of what is displayed
         ("head", "u4"),  # oldest displayed order, or NO_INDEX; of a free level: the next free one
         ("tail", "u4"),  # newest displayed order, or NO_INDEX
-        ("parent", "u4"),  # LADDER_NODE above it, or NO_INDEX: it is alone on its side
+        ("parent", "u4"),  # LADDER_NODE of its block; of a free level NO_INDEX
         ("orders", "u4"),  # displayed and hidden
     ],
     size=32,
@@ -387,22 +387,19 @@ rank and its children in the heap of triggered levels."""
 
 LADDER_NODE = record(
     [
-        ("key", "i8"),  # any key below this node: its bits from shift + 6 up are those of all of them
-        ("occupied", "u8"),  # bit d: there is a child for digit d
+        ("key", "i8"),  # any key at or below this node: its bits from shift + 6 up are those of all of them
+        ("occupied", "u8"),  # bit d: there is a child for digit d: a LADDER_NODE, or where shift is 0 a LEVEL
         ("parent", "u4"),  # LADDER_NODE above it, or NO_INDEX; of a free node: the next free one
         ("shift", "u4"),  # 0, 6, 12, ... 60: the children differ in the digit (key >> shift) & 63
         ("reserved", "u8"),
     ],
     size=32,
 )
-LADDER_LEVEL_BIT = 0x80000000
-"""A reference in a ladder is the index of a LADDER_NODE, or with this bit the index of a LEVEL."""
-
 BOOK_SIDE = record(
     [
         ("best_key", "i8"),  # key of the best level; says nothing while best is NO_INDEX
         ("best", "u4"),  # index of the best LEVEL, or NO_INDEX
-        ("root", "u4"),  # reference to the top of the ladder, or NO_INDEX
+        ("root", "u4"),  # LADDER_NODE at the top of the ladder, or NO_INDEX
         ("levels", "u4"),
         ("orders", "u4"),
         ("reserved", "u8"),

@@ -220,6 +220,14 @@ if INTERPRETED:
         """Store the low 64 bits of `value` at `8 * word` of `records[at]`."""
         records[at : int(at) + 1].view(np.uint64)[word] = int(value) & 0xFFFFFFFFFFFFFFFF
 
+    def rarely(condition: bool) -> bool:
+        """The condition, which the compiler may take for false: what hangs on it is moved out of the way."""
+        return condition
+
+    def usually(condition: bool) -> bool:
+        """The condition, which the compiler may take for true: what hangs on its opposite is moved out of the way."""
+        return condition
+
     def pause() -> None:
         """Tell the CPU that this is a spin loop."""
 
@@ -298,6 +306,33 @@ else:
             return context.get_dummy_value()
 
         return types.void(to, to_at, source, source_at, words), codegen
+
+    def _expected(builder: Any, condition: Any, value: bool) -> Any:
+        bit = ir.IntType(1)
+        expect = builder.module.declare_intrinsic("llvm.expect", [bit], fnty=ir.FunctionType(bit, [bit, bit]))
+        return builder.call(expect, [condition, ir.Constant(bit, value)])
+
+    @intrinsic
+    def rarely(typing_context: Any, condition: Any) -> Any:
+        """The condition, which the compiler may take for false: what hangs on it is moved out of the way.
+
+        Stands directly in an `if`. Registers are spilled where the compiler thinks that it seldom comes, and without
+        being told it takes both sides of a branch for as likely.
+        """
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return _expected(builder, args[0], False)
+
+        return types.boolean(types.boolean), codegen
+
+    @intrinsic
+    def usually(typing_context: Any, condition: Any) -> Any:
+        """The condition, which the compiler may take for true: what hangs on its opposite is moved out of the way."""
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return _expected(builder, args[0], True)
+
+        return types.boolean(types.boolean), codegen
 
     @intrinsic
     def bytes_at(typing_context: Any, address: Any, length: Any) -> Any:

@@ -21,7 +21,7 @@ SESSION = record(
         ("account", "u4"),
         ("state", "u1"),  # SESSION_*
         ("traits", "u1"),  # SESSION_TRAIT_*
-        ("is_blocked", "u1"),  # by the kill switch, until reset
+        ("kill", "u1"),  # KILL_*: by the kill switch, until reset
         ("reserved_state", "u1"),
         # the second
         ("peer_mac", "i8"),  # BOUND when bound_at_sequence is not 0

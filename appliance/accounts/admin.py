@@ -59,7 +59,7 @@ def carry_out(accounts, sessions_count, admins, index):
     checked. Returns 0 or the code of the refusal, which `state[0]["refusal"]` keeps."""
     state = accounts.state[0]
     if np.int64(admins[index]["session"]) != NO_INDEX:
-        refusal = _check_session(admins[index], sessions_count)
+        refusal = _check_session(accounts, admins[index], sessions_count)
     else:
         refusal = _carry_out(accounts, admins[index])
     state["refusal"] = refusal
@@ -70,16 +70,21 @@ def carry_out(accounts, sessions_count, admins, index):
 
 
 @kernel
-def _check_session(command, sessions_count):
-    """A session can be killed and reset, whether there are accounts or not; a kill of it has no exceptions."""
+def _check_session(accounts, command, sessions_count):
+    """A session can be killed and reset, whether there are accounts or not; what reduces is known with them alone."""
     if np.int64(command["session"]) >= sessions_count:
         return np.int64(codes.REFUSAL_UNKNOWN_SESSION)
     named = min(np.int64(command["account"]), np.int64(command["firm"]), np.int64(command["instrument"]))
     action = np.int64(command["action"])
     if action not in (ADMIN_KILL, ADMIN_RESET) or named != NO_INDEX:
         return np.int64(codes.REFUSAL_WRONG_SCOPE)
-    if action == ADMIN_KILL and (np.int64(command["value"]) != KILL_ALL or np.int64(command["value2"]) != 0):
+    if action == ADMIN_RESET:
+        return np.int64(0)
+    kill = np.int64(command["value"])
+    if kill not in (KILL_BUT_REDUCING, KILL_ALL) or np.int64(command["value2"]) not in (0, 1):
         return np.int64(codes.REFUSAL_OUT_OF_RANGE)
+    if kill == KILL_BUT_REDUCING and np.int64(accounts.state[0]["is_enabled"]) == 0:
+        return np.int64(codes.REFUSAL_NO_ACCOUNTS)
     return np.int64(0)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from appliance.book.index import ENTRIES, LINE_BYTES, LINES_PROBED_MAX, PASSED_OFFSET, SLOTS_OFFSET, hash_of
-from appliance.book.ladder import DIGIT_BITS, HEIGHTS_MAX, TOP_SHIFT, digit_of
+from appliance.book.ladder import DIGIT_BITS, HEIGHTS_MAX, TOP_SHIFT, digit_of, place_of_block
 from appliance.book.queue import is_auction
 from appliance.book.state import CHILDREN, Book
 from appliance.book.words import (
@@ -34,7 +34,6 @@ from appliance.book.words import (
     triggers_on_rise,
 )
 from native.layout import (
-    LADDER_LEVEL_BIT,
     NEVER_NS,
     NO_INDEX,
     PENDING_CASCADE,
@@ -67,7 +66,7 @@ def check_book(book: Book) -> list[str]:
     count = book.instruments.size
     seen_slots: set[int] = set()
     seen_levels: set[int] = set()
-    seen_nodes: set[int] = set()
+    side_of_node: dict[int, int] = {}
     expiring: set[int] = set()
     work = int(state["pending_work"])
     in_flight = {int(state["flight_slot"])} if work & PENDING_FLIGHT else set()
@@ -76,7 +75,7 @@ def check_book(book: Book) -> list[str]:
             faults.expect(book.sides[side]["levels"] == 0, f"Side {side} is empty and counts levels.")
             faults.expect(book.sides[side]["orders"] == 0, f"Side {side} is empty and counts orders.")
             continue
-        levels = _check_ladder(book, side, seen_nodes, faults)
+        levels = _check_ladder(book, side, side_of_node, faults)
         if side == 5 * count:
             _check_side(book, side, levels, expiring, faults)
         else:
@@ -84,7 +83,8 @@ def check_book(book: Book) -> list[str]:
         seen_levels.update(levels)
     _check_pool(faults, "order", book.orders["next"], state["free_order"], seen_slots | in_flight, state["open_orders"])
     _check_pool(faults, "level", book.levels["head"], state["free_level"], seen_levels, state["open_levels"])
-    _check_pool(faults, "node", book.nodes["parent"], state["free_node"], seen_nodes, state["open_nodes"])
+    _check_pool(faults, "node", book.nodes["parent"], state["free_node"], set(side_of_node), state["open_nodes"])
+    _check_known_blocks(book, side_of_node, faults)
     _check_free_levels(book, seen_levels, faults)
     used = set(np.flatnonzero(book.orders["leaves_lots"]).tolist())
     emptied = {slot for slot in in_flight if book.orders[slot]["leaves_lots"] == 0}
@@ -100,35 +100,41 @@ def check_book(book: Book) -> list[str]:
     return faults
 
 
-def _check_ladder(book: Book, side: int, seen_nodes: set[int], faults: _Faults) -> list[int]:
+def _check_ladder(book: Book, side: int, side_of_node: dict[int, int], faults: _Faults) -> list[int]:
     """Walk one side's ladder down; returns its levels in key order."""
     levels: list[int] = []
 
-    def walk(reference: int, parent: int, height: int) -> None:
-        if height > HEIGHTS_MAX:
+    def hang(level: int, block: int) -> None:
+        if level >= book.levels.size:
+            faults.append(f"Side {side}: the ladder names level {level}, which there is not.")
+            return
+        faults.expect(book.levels[level]["parent"] == block, f"Level {level} does not know its block.")
+        levels.append(level)
+
+    def walk(place: int, parent: int, height: int) -> None:
+        if height >= HEIGHTS_MAX:
             faults.append(f"Side {side}: a path of the ladder is longer than {HEIGHTS_MAX}.")
             return
-        if (reference & ~LADDER_LEVEL_BIT) >= book.levels.size:
-            faults.append(f"Side {side}: the ladder refers to {reference}, which there is not.")
+        if place >= book.nodes.size:
+            faults.append(f"Side {side}: the ladder names node {place}, which there is not.")
             return
-        if reference & LADDER_LEVEL_BIT:
-            level = reference & ~LADDER_LEVEL_BIT
-            faults.expect(book.levels[level]["parent"] == parent, f"Level {level} does not know its parent.")
-            levels.append(level)
-            return
-        node = book.nodes[reference]
+        node = book.nodes[place]
         shift, occupied = int(node["shift"]), int(node["occupied"])
-        faults.expect(reference not in seen_nodes, f"Node {reference} hangs in two places.")
-        seen_nodes.add(reference)
-        faults.expect(node["parent"] == parent, f"Node {reference} does not know its parent.")
-        faults.expect(occupied.bit_count() >= 2, f"Node {reference} has fewer than two children.")
-        faults.expect(shift % DIGIT_BITS == 0 and shift <= TOP_SHIFT, f"Node {reference} has the shift {shift}.")
+        faults.expect(place not in side_of_node, f"Node {place} hangs in two places.")
+        side_of_node[place] = side
+        faults.expect(node["parent"] == parent, f"Node {place} does not know its parent.")
+        faults.expect(occupied.bit_count() >= (2 if shift else 1), f"Node {place} has too few children.")
+        faults.expect(shift % DIGIT_BITS == 0 and shift <= TOP_SHIFT, f"Node {place} has the shift {shift}.")
         if parent != NO_INDEX:
-            faults.expect(shift < book.nodes[parent]["shift"], f"Node {reference} does not lie below its parent.")
+            faults.expect(shift < book.nodes[parent]["shift"], f"Node {place} does not lie below its parent.")
         for digit in range(64):
             if occupied >> digit & 1:
                 first = len(levels)
-                walk(int(book.children[reference * CHILDREN + digit]), reference, height + 1)
+                below = int(book.children[place * CHILDREN + digit])
+                if shift:
+                    walk(below, place, height + 1)
+                else:
+                    hang(below, place)
                 for level in levels[first:]:
                     key = int(book.levels[level]["key"])
                     alike = shift == TOP_SHIFT or key >> (shift + DIGIT_BITS) == int(node["key"]) >> (
@@ -140,6 +146,17 @@ def _check_ladder(book: Book, side: int, seen_nodes: set[int], faults: _Faults) 
     if root != NO_INDEX:
         walk(root, NO_INDEX, 0)
     return levels
+
+
+def _check_known_blocks(book: Book, side_of_node: dict[int, int], faults: _Faults) -> None:
+    for place in np.flatnonzero(book.known_blocks).tolist():
+        known = int(book.known_blocks[place])
+        side, node = (known >> 32) - 1, known & NO_INDEX
+        is_block = side_of_node.get(node) == side and book.nodes[node]["shift"] == 0
+        faults.expect(
+            is_block and place_of_block(side, int(book.nodes[node]["key"])) == place,
+            f"Place {place} of the known blocks names node {node}, no block of side {side} for it.",
+        )
 
 
 def _check_side(book: Book, side: int, levels: list[int], seen_slots: set[int], faults: _Faults) -> None:

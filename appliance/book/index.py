@@ -16,11 +16,13 @@ import numpy as np
 
 from appliance.book.state import Book
 from native.jit import INTERPRETED, inner_kernel, kernel
-from native.lowlevel import count_trailing_zeros64, load_u32, match16, prefetch, store_u8, store_u32
+from native.lowlevel import count_trailing_zeros64, load_u32, match16, prefetch, rarely, store_u8, store_u32, usually
 
 LINES_PROBED_MAX = 64
 LINE_BYTES = 64
 ENTRIES = 12
+NAME_IS_TAKEN = -1
+NO_ROOM = -2
 ENTRIES_MASK = (1 << ENTRIES) - 1
 PASSED_OFFSET = 12
 SLOTS_OFFSET = 16
@@ -72,12 +74,12 @@ def find_place(book: Book, hashed: int, session: int, cl_ord_id: np.uint64) -> i
     for _ in range(LINES_PROBED_MAX):
         matches = match16(book.index, line, hashed) & ENTRIES_MASK
         for _ in range(ENTRIES):
-            if matches == 0:
+            if rarely(matches == 0):
                 break
             entry = count_trailing_zeros64(matches)
             slot = load_u32(book.index, line + SLOTS_OFFSET + 4 * entry)
             order = book.orders[np.uint64(slot)]
-            if order["cl_ord_id"] == cl_ord_id and np.int64(order["session"]) == session:
+            if usually((order["cl_ord_id"] == cl_ord_id) & (np.int64(order["session"]) == session)):
                 return line + entry
             matches &= matches - 1
         if load_u32(book.index, line + PASSED_OFFSET) == 0:
@@ -88,12 +90,12 @@ def find_place(book: Book, hashed: int, session: int, cl_ord_id: np.uint64) -> i
 
 @inner_kernel
 def find_room(book: Book, hashed: int, session: int, cl_ord_id: np.uint64) -> int:
-    """The free place that an entry of this name would get; -1: the name is there already; -2: no room."""
+    """The free place that an entry of this name would get, or NAME_IS_TAKEN, or NO_ROOM."""
     line = home_of(book, hashed)
     free = match16(book.index, line, 0) & ENTRIES_MASK
     matches = match16(book.index, line, hashed) & ENTRIES_MASK
     passed = load_u32(book.index, line + PASSED_OFFSET)
-    if (free == 0) | (matches != 0) | (passed != 0):
+    if rarely((free == 0) | (matches != 0) | (passed != 0)):
         return np.int64(find_room_further(book, hashed, session, cl_ord_id))
     return line + count_trailing_zeros64(free)
 
@@ -102,9 +104,9 @@ def find_room(book: Book, hashed: int, session: int, cl_ord_id: np.uint64) -> in
 def find_room_further(book: Book, hashed: int, session: int, cl_ord_id: np.uint64) -> int:
     """`find_room` where the home line alone does not tell."""
     if find_place(book, hashed, session, cl_ord_id) >= 0:
-        return -1
+        return NAME_IS_TAKEN
     place = np.int64(free_place(book, hashed))
-    return place if place >= 0 else np.int64(-2)
+    return place if place >= 0 else np.int64(NO_ROOM)
 
 
 @inner_kernel
@@ -112,14 +114,14 @@ def put_entry(book: Book, place: int, hashed: int, slot: int) -> None:
     """Enter a slot at the free place that `find_room` told."""
     store_u8(book.index, place, hashed)
     store_u32(book.index, slot_place(place), slot)
-    if place & ~63 != home_of(book, hashed):
+    if rarely(place & ~63 != home_of(book, hashed)):
         count_passed(book, place, hashed, np.int64(1))
 
 
 @inner_kernel
 def take_out(book: Book, place: int, hashed: int) -> None:
     store_u8(book.index, place, 0)
-    if place & ~63 != home_of(book, hashed):
+    if rarely(place & ~63 != home_of(book, hashed)):
         count_passed(book, place, hashed, np.int64(-1))
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from appliance.book.index import hash_of, peek_slot, prefetch_entry
-from appliance.book.ladder import place_of_key, side_key
+from appliance.book.ladder import known_level, side_key
 from appliance.book.plain_requests import NOT_PLAIN, cancel_plain_order, new_plain_order, replace_plain_order
 from appliance.book.queue import side_index
 from appliance.book.state import AHEAD_GROUP, AHEAD_RING, Book
@@ -37,7 +37,7 @@ from native.layout import (
     ORDER,
 )
 from native.limits import STEP_EVENTS_MAX
-from native.lowlevel import prefetch
+from native.lowlevel import prefetch, rarely, usually
 
 SESSION_INDEX_MAX = (1 << 16) - 1
 DEEP_ORDERS = 1 << 17
@@ -78,14 +78,14 @@ def do_request(book: Book, commands: Any, index: int, hashed: int, events: Any, 
     command = commands[np.uint64(index)]
     kind = np.int64(command["kind"])
     count = np.int64(NOT_PLAIN)
-    if np.int64(command["instrument"]) < book.instruments.size:
+    if usually(np.int64(command["instrument"]) < book.instruments.size):
         if kind == KIND_NEW_ORDER:
             count = np.int64(new_plain_order(book, commands, index, hashed, events, first))
         elif kind == KIND_CANCEL:
             count = np.int64(cancel_plain_order(book, commands, index, hashed, events, first))
         elif kind == KIND_REPLACE:
             count = np.int64(replace_plain_order(book, commands, index, hashed, events, first))
-    if count == NOT_PLAIN:
+    if rarely(count == NOT_PLAIN):
         return np.int64(do_any_request(book, commands, index, events, first))
     return count
 
@@ -138,31 +138,28 @@ def look_ahead(book: Book, commands: Any, first: int, index: int, last: int) -> 
     """Start to fetch what the requests behind `index` will need, in a batch that began at `first` and ends at `last`.
 
     Three steps, each a group of requests ahead of the next, so that a step finds in cache what the one before it asked
-    for: the names' hashes, and with them the lines of the index and of `known_levels`; the orders and levels that
-    stand there; the neighbours in their queues. What they find are hints: it may have changed when its request comes.
+    for: the names' hashes, and with them the lines of the index; the orders that stand there; where very many are open,
+    their neighbours in the queues, too. What they find are hints: it may have changed when its request comes.
     """
     begins = index == first
+    is_deep = np.int64(book.state[0]["open_orders"]) >= DEEP_ORDERS
     orders_at = np.int64(book.orders.ctypes.data)
     levels_at = np.int64(book.levels.ctypes.data)
-    known_at = np.int64(book.known_levels.ctypes.data)
     for i in range(index if begins else min(index + 3 * AHEAD_GROUP, last), min(index + 4 * AHEAD_GROUP, last)):
-        command = commands[np.uint64(i)]
-        at = 2 * (i & (AHEAD_RING - 1))
         hashed = hash_of_request(book, commands, i)
-        side = side_index(np.int64(command["instrument"]), np.int64(command["side"]))
-        place = place_of_key(book, side, side_key(np.int64(command["price_ticks"]), side & 1))
-        book.look_ahead[np.uint64(at)] = hashed
-        book.look_ahead[np.uint64(at + 1)] = place
+        book.look_ahead[np.uint64(2 * (i & (AHEAD_RING - 1)))] = hashed
         prefetch_entry(book, hashed)
-        prefetch(known_at + place * 8)
     for i in range(index if begins else min(index + 2 * AHEAD_GROUP, last), min(index + 3 * AHEAD_GROUP, last)):
         at = 2 * (i & (AHEAD_RING - 1))
         slot = min(peek_slot(book, book.look_ahead[np.uint64(at)]), book.orders.size - 1)
-        level = np.int64(book.known_levels[np.uint64(book.look_ahead[np.uint64(at + 1)])]) & NO_INDEX
-        book.look_ahead[np.uint64(at + 1)] = (slot << 32) | level
         prefetch(orders_at + slot * ORDER_BYTES)
-        prefetch(levels_at + level * LEVEL_BYTES)
-    if np.int64(book.state[0]["open_orders"]) < DEEP_ORDERS:
+        if rarely(is_deep):
+            command = commands[np.uint64(i)]
+            side = side_index(np.int64(command["instrument"]), np.int64(command["side"]))
+            level = np.int64(known_level(book, side, side_key(np.int64(command["price_ticks"]), side & 1)))
+            book.look_ahead[np.uint64(at + 1)] = (slot << 32) | max(level, np.int64(0))
+            prefetch(levels_at + max(level, np.int64(0)) * LEVEL_BYTES)
+    if not is_deep:
         return
     for i in range(index if begins else min(index + AHEAD_GROUP, last), min(index + 2 * AHEAD_GROUP, last)):
         slot_level = book.look_ahead[np.uint64(2 * (i & (AHEAD_RING - 1)) + 1)]
@@ -199,12 +196,12 @@ def apply_batch(book: Book, commands: Any, first: int, last: int, events: Any, p
         look_ahead(book, commands, first, index, last)
         for _ in range(min(np.int64(AHEAD_GROUP), last - index)):
             count = np.int64(do_request(book, commands, index, hash_ahead(book, index), events, at))
-            if count < 0:
+            if rarely(count < 0):
                 progress[0] = index
                 return count if at == 0 else at
             at += count
             index += 1
-            if at > room or is_pending(book):
+            if rarely((at > room) | is_pending(book)):
                 break
     progress[0] = index
     return at

@@ -36,7 +36,7 @@ from native.layout import (
     PENDING_END,
     PENDING_SWEEP,
 )
-from native.lowlevel import load_word, store_word
+from native.lowlevel import load_word, rarely, store_word
 
 NONE = np.int64(RESTATEMENT_NONE)
 
@@ -128,7 +128,7 @@ def match_plain(book: Book, slot: int, request_kind: int, flags: int, hashed: in
             break
         maker_slot = np.int64(book.levels[np.uint64(level)]["head"])
         goes_on = at + 2 > events.size or maker_slot == NO_INDEX
-        if goes_on or np.int64(book.orders[np.uint64(maker_slot)]["traits"]) != 0:
+        if rarely(goes_on or np.int64(book.orders[np.uint64(maker_slot)]["traits"]) != 0):
             goes_on = True
             break
         maker = book.orders[np.uint64(maker_slot)]
@@ -158,7 +158,7 @@ def match_plain(book: Book, slot: int, request_kind: int, flags: int, hashed: in
     if filled_lots != 0:
         bought_lots = filled_lots if side & 1 else -filled_lots
         add_to_position(book, np.int64(order["account"]), instrument, bought_lots)
-    if goes_on:
+    if rarely(goes_on):
         return go_on(book, slot, request_kind, flags, events, first, at)
     leaves_lots = np.int64(order["leaves_lots"])
     if leaves_lots == 0:

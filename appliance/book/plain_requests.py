@@ -2,8 +2,9 @@
 and time is at work.
 
 Each function here looks whether request, order and instrument are plain before it changes anything, and returns
-NOT_PLAIN where they are not: the whole rulebook (appliance/book/requests.py) then gives the answer. So nothing here
-ever rejects. Records are read and written as words (appliance/book/record_words.py), and what is rare is a call.
+NOT_PLAIN where they are not: the whole rulebook (appliance/book/requests.py) then gives the answer. So nothing is
+rejected here but the request whose order is gone, which is a few per cent of the cancels and replaces of any day.
+Records are read and written as words (appliance/book/record_words.py), and what is rare is a call.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from appliance.book.index import find_place, find_room, hash_of, put_entry, slot_at, take_out
+from appliance.book.index import NAME_IS_TAKEN, find_place, find_room, hash_of, put_entry, slot_at, take_out
 from appliance.book.ladder import level_of, side_key
 from appliance.book.plain import FLAGS_OF_INTEREST
 from appliance.book.plain_flight import join_level, leave_level, match_plain, reaches
@@ -27,6 +28,16 @@ from appliance.book.record_words import (
     COMMAND_QTY,
     COMMAND_SESSION,
     COMMAND_TERMS,
+    EVENT_CL_ORD_ID_WORD,
+    EVENT_CUM_WORD,
+    EVENT_INSTRUMENT_WORD,
+    EVENT_KIND_WORD,
+    EVENT_ORDER_ID_WORD,
+    EVENT_PRICE_WORD,
+    EVENT_PRIORITY_WORD,
+    EVENT_QTY_WORD,
+    EVENT_SESSION_WORD,
+    EVENT_WORDS,
     LOW_32,
     MARKET_PHASE,
     MARKET_QTY_LIMITS,
@@ -46,6 +57,7 @@ from appliance.book.record_words import (
 )
 from appliance.book.state import Book
 from appliance.book.words import DAY, GTC, IOC, LIMIT
+from native.codes import REJECT_UNKNOWN_ORDER
 from native.jit import inner_kernel
 from native.layout import (
     BOOK_INSTRUMENT,
@@ -57,6 +69,7 @@ from native.layout import (
     EVENT_FLAG_LAST,
     EVENT_FLAG_PRIORITY_RETAINED,
     EVENT_FLAG_WAS_RESTING,
+    EVENT_REJECTED,
     EVENT_REPLACED,
     EVENT_RESTED,
     KIND_CANCEL,
@@ -65,8 +78,8 @@ from native.layout import (
     NO_INDEX,
     PHASE_CONTINUOUS,
 )
-from native.limits import ORDER_SLOT_BITS
-from native.lowlevel import load_word, store_word
+from native.limits import ORDER_SLOT_BITS, QTY_LOTS_MAX
+from native.lowlevel import load_word, rarely, store_word
 
 NOT_PLAIN = -1
 
@@ -80,6 +93,9 @@ STEPS_VALUE = bits_of(BOOK_INSTRUMENT, qty_step_lots=1, tick_table=NO_INDEX) - (
 NEW_REQUEST = bits_of(EVENT, request_kind=KIND_NEW_ORDER)
 CANCEL_REQUEST = bits_of(EVENT, request_kind=KIND_CANCEL)
 REPLACE_REQUEST = bits_of(EVENT, request_kind=KIND_REPLACE)
+UNKNOWN_ORDER = bits_of(
+    EVENT, kind=EVENT_REJECTED, reason=REJECT_UNKNOWN_ORDER, flags=EVENT_FLAG_FIRST | EVENT_FLAG_LAST
+)
 ACCEPTED = bits_of(EVENT, kind=EVENT_ACCEPTED, flags=EVENT_FLAG_FIRST)
 RESTED = bits_of(EVENT, kind=EVENT_RESTED, flags=EVENT_FLAG_LAST)
 RESTED_AGAIN = bits_of(EVENT, kind=EVENT_RESTED, flags=EVENT_FLAG_LAST | EVENT_FLAG_WAS_RESTING)
@@ -133,20 +149,21 @@ def new_plain_order(book: Book, commands: Any, index: int, hashed: int, events: 
     instrument = (min_qty >> 32) & LOW_32
     time_in_force = (terms >> 16) & 0xFF
     others = ((terms & NEW_MASK) ^ NEW_VALUE) | (session & ~SESSION_MASK) | (min_qty & LOW_32) | (account & ~LOW_32)
-    if others != 0:
+    if rarely(others != 0):
         return NOT_PLAIN
-    if not (
+    is_plain = (
         is_plain_side(terms & 0xFF)
         & ((time_in_force == DAY) | (time_in_force == GTC) | (time_in_force == IOC))
         & is_plain_market(book, instrument)
         & fits_market(book, instrument, price_ticks, qty_lots)
-    ):
+    )
+    if rarely(not is_plain):
         return NOT_PLAIN
     state = book.state[0]
     slot = np.int64(state["free_order"])
     open_orders = np.int64(state["open_orders"])
     place = find_room(book, hashed, session, cl_ord_id)
-    if (
+    if rarely(
         (place < 0)
         | (slot == NO_INDEX)
         | (np.int64(state["free_level"]) == NO_INDEX)
@@ -201,18 +218,43 @@ def is_named(commands: Any, index: int, terms: int, order_id: int) -> bool:
 
 
 @inner_kernel
+def refuse_unknown_order(commands: Any, index: int, events: Any, first: int) -> int:
+    """The answer to a cancel or replace whose order is gone, as `tell_rejected` gives it. Returns 1."""
+    terms = load_word(commands, index, COMMAND_TERMS)
+    account_high = load_word(commands, index, COMMAND_ACCOUNT) << 32
+    instrument = (load_word(commands, index, COMMAND_MIN_QTY) >> 32) & LOW_32
+    request_kind = np.int64(commands[np.uint64(index)]["kind"])
+    session = load_word(commands, index, COMMAND_SESSION) & SESSION_MASK
+    store_word(events, first, EVENT_KIND_WORD, UNKNOWN_ORDER | ((terms & 0xFFFFFF) << 8))
+    store_word(events, first, EVENT_INSTRUMENT_WORD, account_high | instrument)
+    store_word(events, first, EVENT_ORDER_ID_WORD, load_word(commands, index, COMMAND_ORDER_ID))
+    store_word(events, first, EVENT_CL_ORD_ID_WORD, load_word(commands, index, COMMAND_CL_ORD_ID))
+    store_word(events, first, EVENT_PRICE_WORD, load_word(commands, index, COMMAND_PRICE))
+    store_word(events, first, EVENT_QTY_WORD, load_word(commands, index, COMMAND_QTY) & LOW_32)
+    store_word(events, first, EVENT_CUM_WORD, 0)
+    store_word(events, first, EVENT_PRIORITY_WORD, 0)
+    store_word(events, first, EVENT_SESSION_WORD, session | (request_kind << 16) | (((terms >> 32) & 0xFF) << 24))
+    for word in range(EVENT_SESSION_WORD + 1, EVENT_WORDS):
+        store_word(events, first, word, 0)
+    return np.int64(1)
+
+
+@inner_kernel
 def cancel_plain_order(book: Book, commands: Any, index: int, hashed: int, events: Any, first: int) -> int:
     """Cancel a plain order in continuous trading. Returns 1, or NOT_PLAIN having changed nothing."""
     session = load_word(commands, index, COMMAND_SESSION) & LOW_32
     place = find_place(book, hashed, session, np.uint64(np.int64(load_word(commands, index, COMMAND_ORIG_CL_ORD_ID))))
-    if place < 0:
+    if rarely(place < 0):
+        if is_plain_side(load_word(commands, index, COMMAND_TERMS) & 0xFF) & (session <= SESSION_MASK):
+            return refuse_unknown_order(commands, index, events, first)
         return NOT_PLAIN
     slot = slot_at(book, place)
     terms = load_word(book.orders, slot, ORDER_TERMS)
     order_id = load_word(book.orders, slot, ORDER_ORDER_ID)
     instrument = (terms >> 16) & 0xFFFF
     phase = np.int64(book.instruments[np.uint64(instrument)]["phase"])
-    if not (is_named(commands, index, terms, order_id) & (phase == PHASE_CONTINUOUS)):
+    may_go = is_named(commands, index, terms, order_id) & (phase == PHASE_CONTINUOUS)
+    if rarely(not may_go):
         return NOT_PLAIN
     leaves = load_word(book.orders, slot, ORDER_LEAVES)
     level_account = load_word(book.orders, slot, ORDER_LEVEL)
@@ -242,7 +284,21 @@ def replace_plain_order(book: Book, commands: Any, index: int, orig_hashed: int,
     orig_place = find_place(
         book, orig_hashed, session, np.uint64(np.int64(load_word(commands, index, COMMAND_ORIG_CL_ORD_ID)))
     )
-    if orig_place < 0:
+    cl_ord_id = np.uint64(np.int64(load_word(commands, index, COMMAND_CL_ORD_ID)))
+    command_terms = load_word(commands, index, COMMAND_TERMS)
+    qty_lots = load_word(commands, index, COMMAND_QTY)  # with a DisplayQty it is beyond any limit
+    hashed = hash_of(book, session, cl_ord_id)
+    place = find_room(book, hashed, session, cl_ord_id)
+    if rarely(orig_place < 0):
+        if (
+            (command_terms & REPLACE_MASK == 0)
+            & is_plain_side(command_terms & 0xFF)
+            & (session <= SESSION_MASK)
+            & (qty_lots >= 0)
+            & (qty_lots <= QTY_LOTS_MAX)
+            & (place != NAME_IS_TAKEN)
+        ):
+            return refuse_unknown_order(commands, index, events, first)
         return NOT_PLAIN
     slot = slot_at(book, orig_place)
     terms = load_word(book.orders, slot, ORDER_TERMS)
@@ -251,22 +307,18 @@ def replace_plain_order(book: Book, commands: Any, index: int, orig_hashed: int,
     old_leaves_lots = old_leaves & LOW_32
     cum_lots = (old_leaves >> 32) & LOW_32
     instrument = (terms >> 16) & 0xFFFF
-    qty_lots = load_word(commands, index, COMMAND_QTY)  # with a DisplayQty it is beyond any limit
     price_ticks = load_word(commands, index, COMMAND_PRICE)
     leaves_lots = qty_lots - cum_lots
-    cl_ord_id = np.uint64(np.int64(load_word(commands, index, COMMAND_CL_ORD_ID)))
-    if not (
-        (load_word(commands, index, COMMAND_TERMS) & REPLACE_MASK == 0)
+    is_plain = (
+        (place >= 0)
+        & (command_terms & REPLACE_MASK == 0)
         & is_named(commands, index, terms, order_id)
         & is_plain_market(book, instrument)
         & fits_market(book, instrument, price_ticks, qty_lots)
         & (leaves_lots > 0)
         & (np.int64(book.state[0]["free_level"]) != NO_INDEX)
-    ):
-        return NOT_PLAIN
-    hashed = hash_of(book, session, cl_ord_id)
-    place = find_room(book, hashed, session, cl_ord_id)
-    if place < 0:
+    )
+    if rarely(not is_plain):
         return NOT_PLAIN
     level_account = load_word(book.orders, slot, ORDER_LEVEL)
     account_high = level_account & ~LOW_32

@@ -58,8 +58,9 @@ from native.limits import (
 CHILDREN = 64
 CACHE_LINE_BYTES = 64
 INDEX_LINES_MIN = 4
-KNOWN_LEVELS_MIN = 64
-KNOWN_LEVELS_MAX = 1 << 16
+NODES_A_LEVEL = 2
+"""A level needs a block, and a block one node above it."""
+KNOWN_BLOCKS = 1 << 14
 AHEAD_GROUP = 8
 AHEAD_RING = 4 * AHEAD_GROUP
 """Requests that `apply_batch` looks at before it does the first of them, a group at a time."""
@@ -170,11 +171,14 @@ class Book(Arrays):
     level_hidden: npt.NDArray[np.void]
     """(levels_max,) LEVEL_HIDDEN of the same levels."""
     nodes: npt.NDArray[np.void]
-    """(levels_max,) LADDER_NODE. Every node has two children or more, so levels run out first."""
+    """(NODES_A_LEVEL * levels_max,) LADDER_NODE. A block has a level or more, any other node two children or more, so
+    levels run out first."""
     children: npt.NDArray[np.uint32]
-    """(64 * levels_max,) references; those of node n from 64 * n. Meaningful where the node's bit is set."""
-    known_levels: npt.NDArray[np.uint64]
-    """(a power of two,) place in `sides` + 1 << 32 | index of a LEVEL, where (side, key) would look first; 0: none."""
+    """(64 * nodes,) indexes of a node's children from 64 * node on: of nodes, in a block of levels. They mean something
+    where the node's bit is set."""
+    known_blocks: npt.NDArray[np.uint64]
+    """(KNOWN_BLOCKS,) place in `sides` + 1 << 32 | index of a block's LADDER_NODE, where (side, block) is looked for
+    first; 0: none."""
     index: npt.NDArray[np.uint8]
     """(64 * lines,) bytes of the index from (session, ClOrdID) to the order's slot: appliance/book/index.py."""
     look_ahead: npt.NDArray[np.int64]
@@ -225,7 +229,8 @@ def allocate_book(
     bits that nobody else knows, so that nobody can choose ClOrdIDs that collide. session_firms: a number for each
     session, from 0 on (all of one firm unless given): self-trade prevention ids of two firms are never the same.
     Raises ValueError when a number is below 1 or above its limit in native/limits.py. Takes about 800 bytes an
-    instrument (384 of them for its breaker), 210 an order (128, its share of index and positions) and 340 a level.
+    instrument (384 of them for its breaker), 210 an order (128, its share of index and positions), 630 a level
+    and 128 KiB more.
     """
     rules = [InstrumentRules()] * instruments if isinstance(instruments, int) else list(instruments)
     if positions_max is None:
@@ -239,7 +244,6 @@ def allocate_book(
         if not 1 <= value <= largest:
             raise ValueError(f"{name} is {value}: give 1 to {largest}.")
     index_lines = max(INDEX_LINES_MIN, 1 << (orders_max - 1).bit_length() >> 2)
-    known_levels = max(KNOWN_LEVELS_MIN, min(KNOWN_LEVELS_MAX, 1 << (levels_max - 1).bit_length()))
     tick_tables = list(dict.fromkeys(one.tick_table for one in rules if one.tick_table))
     book = Book(
         state=aligned_zeros(1, BOOK_STATE),
@@ -248,9 +252,9 @@ def allocate_book(
         terms=aligned_zeros(orders_max, TERMS),
         levels=aligned_zeros(levels_max, LEVEL),
         level_hidden=aligned_zeros(levels_max, LEVEL_HIDDEN),
-        nodes=aligned_zeros(levels_max, LADDER_NODE),
-        children=aligned_zeros(levels_max * CHILDREN, np.uint32),
-        known_levels=aligned_zeros(known_levels, np.uint64),
+        nodes=aligned_zeros(NODES_A_LEVEL * levels_max, LADDER_NODE),
+        children=aligned_zeros(NODES_A_LEVEL * levels_max * CHILDREN, np.uint32),
+        known_blocks=aligned_zeros(KNOWN_BLOCKS, np.uint64),
         index=aligned_zeros(index_lines * CACHE_LINE_BYTES, np.uint8),
         look_ahead=aligned_zeros(2 * AHEAD_RING, np.int64),
         instruments=aligned_zeros(len(rules), BOOK_INSTRUMENT),

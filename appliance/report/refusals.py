@@ -78,7 +78,7 @@ def _has_limit(reason):
     """Whether a reject tells which limit was hit, in lots, minor units or a number."""
     return (
         reason in (codes.REJECT_EXCEEDS_LIMIT, codes.REJECT_REDUCE_ONLY)
-        or codes.REJECT_ACCOUNT_KILLED <= reason <= codes.REJECT_INSUFFICIENT_UNITS
+        or codes.REJECT_ACCOUNT_KILLED <= reason <= codes.REJECT_SESSION_KILLED
     )
 
 

@@ -127,7 +127,8 @@ def _check_rights(accounts, account, instrument, holding, is_sell, leaves_lots, 
         return np.int64(codes.REJECT_RESTRICTED)
     kill = np.int64(owner["kill"])
     firm_kill = np.int64(accounts.firms[np.uint64(owner["firm"])]["kill"])
-    if kill | firm_kill == KILL_NONE:
+    session_kill = np.int64(accounts.state[0]["session_kill"])
+    if kill | firm_kill | session_kill == KILL_NONE:
         return np.int64(0)
     reducible_lots = _reducible(accounts, holding, is_sell, old_lots)
     if kill != KILL_NONE and (kill != KILL_BUT_REDUCING or leaves_lots > reducible_lots):
@@ -138,6 +139,8 @@ def _check_rights(accounts, account, instrument, holding, is_sell, leaves_lots, 
         return _fail(
             accounts, codes.REJECT_FIRM_KILLED, reducible_lots if firm_kill == KILL_BUT_REDUCING else np.int64(0)
         )
+    if session_kill == KILL_BUT_REDUCING and leaves_lots > reducible_lots:  # KILL_ALL went no further than the session
+        return _fail(accounts, codes.REJECT_SESSION_KILLED, reducible_lots)
     return np.int64(0)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from appliance.session.receive import GAP_MAX
 from appliance.state import FREE, add_name, find_name
 from native import counters
+from native.account_layout import KILL_ALL
 from native.jit import kernel
 from native.layout import KIND_ESTABLISH, KIND_NEGOTIATE, NEVER_NS, SEQUENCED
 from native.lowlevel import bytes_at, copy_bytes, load_u8, load_u16, load_u32, load_u64
@@ -197,7 +198,7 @@ def judge_establish(tables, establishments, index):
         if is_repeat and state == SESSION_ESTABLISHED:
             return np.int64(REPEATED)
         return np.int64(1 + fixp.EstablishmentRejectCode_Credentials)
-    if np.int64(row["is_blocked"]):
+    if np.int64(row["kill"]) == KILL_ALL:
         return np.int64(1 + fixp.EstablishmentRejectCode_SessionBlocked)
     if state == SESSION_ESTABLISHED and not is_from_the_bound(tables, establishments, index):
         return np.int64(1 + fixp.EstablishmentRejectCode_AlreadyEstablished)

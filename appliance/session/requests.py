@@ -20,6 +20,7 @@ from appliance.state import (
     forget_dead_names,
 )
 from native import codes
+from native.account_layout import KILL_ALL
 from native.jit import inner_kernel, kernel
 from native.layout import KIND_CANCEL, KIND_MASS_CANCEL, KIND_NEW_ORDER, KIND_REPLACE, KIND_STATUS_QUERY
 from native.session_layout import SESSION_TRAIT_INCREASING
@@ -96,8 +97,9 @@ def is_known_id(tables, session, kind, cl_ord_id):
 
 @inner_kernel
 def why_not(tables, session, kind):
-    """0, or the code with which the session's requests of this kind are refused: it is blocked."""
-    if np.int64(tables.sessions[session]["is_blocked"]) and kind in (KIND_NEW_ORDER, KIND_REPLACE):
+    """0, or the code with which the session's requests of this kind are refused: it is blocked. What a kill but for
+    reducing orders refuses is known where positions are (appliance/risk/limits.py)."""
+    if np.int64(tables.sessions[session]["kill"]) == KILL_ALL and kind in (KIND_NEW_ORDER, KIND_REPLACE):
         return codes.REJECT_SESSION_BLOCKED
     return 0
 
@@ -109,7 +111,7 @@ def has_rules(tables, session):
     return (
         tables.throttle_rules[THROTTLE_PART_NS] != 0
         or np.int64(row["traits"]) & SESSION_TRAIT_INCREASING != 0
-        or np.int64(row["is_blocked"]) != 0
+        or np.int64(row["kill"]) == KILL_ALL
         or np.int64(row["client_finished"]) != 0
     )
 
@@ -127,7 +129,7 @@ def begin_day(tables):
 
 
 @kernel
-def block(tables, session, is_blocked):
-    """The kill switch of the session (1), or its reset (0)."""
-    tables.sessions[session]["is_blocked"] = is_blocked
+def set_kill(tables, session, kill):
+    """The kill switch of the session (KILL_*), or its reset (KILL_NONE)."""
+    tables.sessions[session]["kill"] = kill
     return 0

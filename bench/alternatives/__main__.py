@@ -19,8 +19,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from appliance.book.state import aligned_zeros, allocate_book
+from bench.alternatives.level_trie import LevelTrie, new_level_trie
 from bench.alternatives.name_index import new_buckets, new_places, run_buckets, run_linear, run_lines
-from bench.alternatives.price_levels import new_book_of_trie_alone, run_known, run_sorted, run_trie
+from bench.alternatives.price_levels import run_blocks, run_known, run_sorted, run_trie
 from bench.alternatives.queues import CHUNK_WORDS, NEXT, run_chunked, run_linked
 from bench.alternatives.record import Operations, record
 from bench.flows import SCENARIOS, make_flow
@@ -30,6 +31,8 @@ from native.layout import LEVEL, NO_INDEX, ORDER
 FLOWS = ("routine_day", "swing_40", "routine_100")
 ORDERS_MAX = 1 << 17
 LEVELS_MAX = 1 << 16
+KNOWN_LEVELS = 1 << 16
+KNOWN_LEVELS_MIN = 64
 
 
 class Design(NamedTuple):
@@ -65,6 +68,9 @@ def designs(instruments: int, levels_a_side_max: int, orders_max: int, levels_ma
         words[NEXT::CHUNK_WORDS] = np.arange(1, orders_max + 1)
         return orders(), empty_levels(), words, aligned_zeros(1, np.int64)
 
+    def level_tries(known_levels: int) -> LevelTrie:
+        return new_level_trie(2 * instruments, levels_max, known_levels)
+
     def book() -> tuple[Any, ...]:
         return (allocate_book(instruments, orders_max, levels_max),)
 
@@ -72,13 +78,9 @@ def designs(instruments: int, levels_a_side_max: int, orders_max: int, levels_ma
         Design("index", "lines of 64 bytes", run_lines, book),
         Design("index", "buckets of 32 bytes", run_buckets, lambda: (new_buckets(orders_max), orders())),
         Design("index", "linear probing", run_linear, lambda: (new_places(orders_max), orders())),
-        Design("levels", "known levels, trie", run_known, book),
-        Design(
-            "levels",
-            "trie alone",
-            run_trie,
-            lambda: (new_book_of_trie_alone(instruments, orders_max, levels_max),),
-        ),
+        Design("levels", "known blocks, trie", run_blocks, book),
+        Design("levels", "known levels, trie", run_known, lambda: (level_tries(KNOWN_LEVELS),)),
+        Design("levels", "trie of levels", run_trie, lambda: (level_tries(KNOWN_LEVELS_MIN),)),
         Design("levels", "sorted array", run_sorted, sorted_arrays),
         Design("queues", "linked orders", run_linked, lambda: (orders(), empty_levels())),
         Design("queues", "chunks with graves", run_chunked, chunks),

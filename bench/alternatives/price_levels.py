@@ -1,4 +1,4 @@
-"""(side, price) to level, and the best level of a side, three designs: the book's own, its trie alone, a sorted array.
+"""(side, price) to level, and the best of a side, four designs: the book's own, two tries of levels, a sorted array.
 
 All take LEVEL records from a free list and clear them. Each `run_*` does operations[first:last] of
 bench/alternatives/record.py, writes their answers, and returns 0.
@@ -10,53 +10,74 @@ from typing import Any
 
 import numpy as np
 
-from appliance.book.ladder import drop_level, find_level, find_or_add_level, known_level
-from appliance.book.state import KNOWN_LEVELS_MIN, Book, aligned_zeros, allocate_book
+from appliance.book.ladder import drop_level, find_level, known_level, level_of
+from appliance.book.state import Book
+from bench.alternatives.level_trie import LevelTrie
+from bench.alternatives.level_trie import drop_level as drop_leaf
+from bench.alternatives.level_trie import find_level as find_leaf
+from bench.alternatives.level_trie import find_or_add_level as find_or_add_leaf
+from bench.alternatives.level_trie import known_level as known_leaf
 from bench.alternatives.record import LEVEL_ADD, LEVEL_FIND
 from native.jit import inner_kernel, kernel
 from native.layout import NO_INDEX
 
 
-def new_book_of_trie_alone(instruments: int, orders_max: int, levels_max: int) -> Book:
-    """Nothing reads its table of known levels, which is written to all the same: so it is a small one."""
-    book = allocate_book(instruments, orders_max, levels_max)
-    arrays = {name: getattr(book, name) for name in Book.member_names}
-    return Book(**(arrays | {"known_levels": aligned_zeros(KNOWN_LEVELS_MIN, np.uint64)}))
-
-
 @inner_kernel
-def change(book: Book, kind: int, side: int, key: int, level: int) -> int:
-    """Add or drop a level. Returns the best of the side, or -1."""
-    if kind == LEVEL_ADD:
-        find_or_add_level(book, side, key)
-    else:
-        drop_level(book, side, level)
-    best = np.int64(book.sides[side]["best"])
+def best_of(side: Any) -> int:
+    """Index of the best level of a side, or -1."""
+    best = np.int64(side["best"])
     return best if best != NO_INDEX else np.int64(-1)
 
 
 @kernel
-def run_known(book: Book, rows: Any, first: int, last: int, answers: Any) -> int:
-    """The book's own: a table of known levels before the trie."""
+def run_blocks(book: Book, rows: Any, first: int, last: int, answers: Any) -> int:
+    """The book's own: a table of known blocks before a trie of blocks."""
     for i in range(first, last):
         kind, side, key, level = rows[i, 0], rows[i, 1], rows[i, 2], rows[i, 3]
         if kind == LEVEL_FIND:
             known = known_level(book, side, key)
             answers[i] = known if known >= 0 else np.int64(find_level(book, side, key))
+            continue
+        if kind == LEVEL_ADD:
+            level_of(book, side, key)
         else:
-            answers[i] = change(book, kind, side, key, level)
+            drop_level(book, side, level)
+        answers[i] = best_of(book.sides[side])
+    return 0
+
+
+@inner_kernel
+def change(trie: LevelTrie, kind: int, side: int, key: int, level: int) -> int:
+    """Add or drop a level. Returns the best of the side, or -1."""
+    if kind == LEVEL_ADD:
+        find_or_add_leaf(trie, side, key)
+    else:
+        drop_leaf(trie, side, level)
+    return best_of(trie.sides[side])
+
+
+@kernel
+def run_known(trie: LevelTrie, rows: Any, first: int, last: int, answers: Any) -> int:
+    """A table of known levels before a trie of levels."""
+    for i in range(first, last):
+        kind, side, key, level = rows[i, 0], rows[i, 1], rows[i, 2], rows[i, 3]
+        if kind == LEVEL_FIND:
+            known = known_leaf(trie, side, key)
+            answers[i] = known if known >= 0 else np.int64(find_leaf(trie, side, key))
+        else:
+            answers[i] = change(trie, kind, side, key, level)
     return 0
 
 
 @kernel
-def run_trie(book: Book, rows: Any, first: int, last: int, answers: Any) -> int:
-    """The trie alone."""
+def run_trie(trie: LevelTrie, rows: Any, first: int, last: int, answers: Any) -> int:
+    """The trie of levels alone: nothing reads its table, which is written to all the same, so it is a small one."""
     for i in range(first, last):
         kind, side, key, level = rows[i, 0], rows[i, 1], rows[i, 2], rows[i, 3]
         if kind == LEVEL_FIND:
-            answers[i] = find_level(book, side, key)
+            answers[i] = find_leaf(trie, side, key)
         else:
-            answers[i] = change(book, kind, side, key, level)
+            answers[i] = change(trie, kind, side, key, level)
     return 0
 
 

@@ -97,6 +97,7 @@
 #define REJECT_DUPLICATE_IN_WINDOW (9037)
 #define REJECT_INSUFFICIENT_FUNDS (9038)
 #define REJECT_INSUFFICIENT_UNITS (9039)
+#define REJECT_SESSION_KILLED (9040)
 #define REFUSAL_UNKNOWN_ACTION (-301)
 #define REFUSAL_NO_ACCOUNTS (-302)
 #define REFUSAL_UNKNOWN_ACCOUNT (-303)
@@ -219,7 +220,6 @@
 #define PLACE_BOOK (0)
 #define PLACE_WAITING (1)
 #define PLACE_PARKED (2)
-#define LADDER_LEVEL_BIT UINT64_C(0x80000000)
 #define NEVER_NS UINT64_C(0x7FFFFFFFFFFFFFFF)
 #define PENDING_COUNT (1)
 #define PENDING_SWEEP (2)
@@ -1211,7 +1211,7 @@ typedef struct {
     uint32_t account;
     uint8_t state;
     uint8_t traits;
-    uint8_t is_blocked;
+    uint8_t kill;
     uint8_t reserved_state;
     int64_t peer_mac;
     int64_t local_mac;
@@ -1247,7 +1247,7 @@ _Static_assert(offsetof(session_t, connection) == 48, "SESSION.connection");
 _Static_assert(offsetof(session_t, account) == 56, "SESSION.account");
 _Static_assert(offsetof(session_t, state) == 60, "SESSION.state");
 _Static_assert(offsetof(session_t, traits) == 61, "SESSION.traits");
-_Static_assert(offsetof(session_t, is_blocked) == 62, "SESSION.is_blocked");
+_Static_assert(offsetof(session_t, kill) == 62, "SESSION.kill");
 _Static_assert(offsetof(session_t, reserved_state) == 63, "SESSION.reserved_state");
 _Static_assert(offsetof(session_t, peer_mac) == 64, "SESSION.peer_mac");
 _Static_assert(offsetof(session_t, local_mac) == 72, "SESSION.local_mac");
@@ -1704,7 +1704,8 @@ typedef struct {
     uint64_t refused;
     int64_t request_more;
     int64_t request_leaves_lots;
-    uint8_t unused[24];
+    uint64_t session_kill;
+    uint8_t unused[16];
 } accounts_state_t;
 _Static_assert(sizeof(accounts_state_t) == 128, "ACCOUNTS_STATE");
 _Static_assert(offsetof(accounts_state_t, is_enabled) == 0, "ACCOUNTS_STATE.is_enabled");
@@ -1723,6 +1724,7 @@ _Static_assert(offsetof(accounts_state_t, commands) == 72, "ACCOUNTS_STATE.comma
 _Static_assert(offsetof(accounts_state_t, refused) == 80, "ACCOUNTS_STATE.refused");
 _Static_assert(offsetof(accounts_state_t, request_more) == 88, "ACCOUNTS_STATE.request_more");
 _Static_assert(offsetof(accounts_state_t, request_leaves_lots) == 96, "ACCOUNTS_STATE.request_leaves_lots");
-_Static_assert(offsetof(accounts_state_t, unused) == 104, "ACCOUNTS_STATE.unused");
+_Static_assert(offsetof(accounts_state_t, session_kill) == 104, "ACCOUNTS_STATE.session_kill");
+_Static_assert(offsetof(accounts_state_t, unused) == 112, "ACCOUNTS_STATE.unused");
 
 #endif

@@ -10,6 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from appliance.config import Config
+from tests.naive.accounts.numbers import KILL_ALL
 from tests.naive.exchange import numbers as n
 from tests.naive.venue_commands import BLANK
 from tests.naive.venue_reports import Message, Peer, Session
@@ -171,7 +172,7 @@ class Sessions:
             if session.state == ESTABLISHED and session.handshake == (asked.Timestamp, "Establish"):
                 return None, True
             return CREDENTIALS_ESTABLISH, False
-        if session.is_blocked:
+        if session.kill == KILL_ALL:
             return BLOCKED, False
         if session.state == ESTABLISHED and (session.peer is None or not same_place(session.peer, peer)):
             return ALREADY_ESTABLISHED, False
@@ -339,7 +340,7 @@ class Sessions:
         if kind == QUERY:
             self.answer(session, command)
             return True
-        if session.is_blocked and kind in (n.NEW, n.REPLACE):
+        if session.kill == KILL_ALL and kind in (n.NEW, n.REPLACE):
             self.reject(command, 9050, 0)
             return True
         return False

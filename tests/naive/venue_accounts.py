@@ -49,7 +49,8 @@ class WithAccounts:
             self.request = command["account"], bound
         elif order := self.book.open.get((command["session"], command["orig_cl_ord_id"])):
             old_id = order.order_id
-        asked = asked_for(self.books, command, old_id, bound, self.time_ns)
+        session_kill = self.sessions[command["session"]].kill
+        asked = asked_for(self.books, command, old_id, bound, self.time_ns, session_kill)
         refusal = why_not(self.books, asked) if asked else None
         self.count["risk_rejected"] += refusal is not None
         return refusal or (0, 0)
@@ -84,8 +85,8 @@ class WithAccounts:
         refusal = carry_out(self.books, command)
         self.count["admin_refused"] += refusal != 0
         if not refusal and command.get("session") is not None:
-            self.sessions[command["session"]].is_blocked = command["action"] == KILL
-            if command["action"] == KILL:
+            self.sessions[command["session"]].kill = command["value"] if command["action"] == KILL else 0
+            if command["action"] == KILL and not command["value2"]:
                 self.cancel_orders(self.sessions[command["session"]], KILLED)
         elif not refusal:
             for account in killed_accounts(self.books, command):

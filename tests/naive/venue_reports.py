@@ -25,7 +25,7 @@ CANCELED_COUNTERS = {
 }  # fmt: skip
 STATUS_NEW, PARTIALLY_FILLED, FILLED, CANCELED, REPLACED, EXPIRED = (ord(status) for status in "01245C")
 TRIGGERED, JOINED_AUCTION = 9116, 9117
-WITH_LIMIT = range(9025, 9040)
+WITH_LIMIT = range(9025, 9041)
 COLLAR = 9027
 BY_VENUE = 256
 
@@ -45,7 +45,8 @@ class Session:
     was_established: bool = False
     client_finished: bool = False
     server_finished: bool = False
-    is_blocked: bool = False
+    kill: int = 0
+    """0, or of tests/naive/accounts/numbers.py."""
     handshake: tuple[int, str] = (0, "")
     """Timestamp and name of the newest one that was accepted."""
     keepalive: int = 0

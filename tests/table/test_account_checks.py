@@ -122,6 +122,7 @@ def refused(told: tuple[str, dict[str, Any]]) -> tuple[int, int | None] | None:
 NONE = {"value": layout.LIMIT_NONE}
 LIFT = {"action": layout.ADMIN_SET_LIMIT} | NONE
 IN_ONE, HIS, HIS_IN_ONE, OF_FIRM = {"instrument": 0}, {"account": 1}, {"account": 1, "instrument": 0}, {"firm": 7}
+BY_HIM = {"session": 0}
 MONEY = 1_000_000 - 5 * 105 * 10 - 10 - 5 + 5 * 100 * 10
 
 # code, LimitValue, what lifts the rule; the order is to buy 10 at 110
@@ -134,6 +135,7 @@ LADDER: list[tuple[int, int | None, dict[str, int]]] = [
     (codes.REJECT_RESTRICTED, None, OF_FIRM | IN_ONE | {"action": layout.ADMIN_RESTRICT, "value": 0}),
     (codes.REJECT_ACCOUNT_KILLED, 0, HIS | {"action": layout.ADMIN_RESET}),
     (codes.REJECT_FIRM_KILLED, 0, OF_FIRM | {"action": layout.ADMIN_RESET}),
+    (codes.REJECT_SESSION_KILLED, 0, BY_HIM | {"action": layout.ADMIN_RESET}),
     (codes.REJECT_PRICE_COLLAR, 105 * TICK, LIFT | IN_ONE | {"limit": layout.LIMIT_COLLAR_TICKS}),
     (codes.REJECT_ORDER_LOTS, 6, LIFT | IN_ONE | {"limit": layout.LIMIT_ORDER_LOTS}),
     (codes.REJECT_ORDER_LOTS, 7, LIFT | HIS_IN_ONE | {"limit": layout.LIMIT_ORDER_LOTS}),
@@ -176,7 +178,7 @@ def test_every_check_in_order(desk: Desk) -> None:
     desk.limit(layout.LIMIT_ORDER_RATE, 1, value2=DAY_NS, **HIS)
     desk.limit(layout.LIMIT_DUPLICATES, 1, value2=DAY_NS, **HIS)
     for code, limit, lift in LADDER:
-        scope = {name: lift[name] for name in ("account", "firm", "instrument") if name in lift}
+        scope = {name: lift[name] for name in ("account", "firm", "instrument", "session") if name in lift}
         if lift["action"] == layout.ADMIN_SET_LIMIT and lift["limit"] < layout.LIMIT_ORDER_RATE:
             assert limit is not None
             in_ticks = code == codes.REJECT_PRICE_COLLAR
@@ -184,7 +186,8 @@ def test_every_check_in_order(desk: Desk) -> None:
         if lift["action"] == layout.ADMIN_RESTRICT:
             assert desk.admin(layout.ADMIN_RESTRICT, value=1, **scope) == 0
         if lift["action"] == layout.ADMIN_RESET:
-            assert desk.admin(layout.ADMIN_KILL, value=layout.KILL_ALL, **scope) == 0
+            kill = layout.KILL_BUT_REDUCING if "session" in scope else layout.KILL_ALL  # all: refused before accounts
+            assert desk.admin(layout.ADMIN_KILL, value=kill, **scope) == 0
     assert desk.admin(layout.ADMIN_ENTITLE, value=0, **HIS) == 0
     assert desk.admin(layout.ADMIN_SET_STATUS, value=layout.STATUS_PENDING_KYC, **HIS) == 0
     for code, limit, lift in LADDER:
@@ -194,7 +197,7 @@ def test_every_check_in_order(desk: Desk) -> None:
     assert desk.buy(10, 110)[0] == "ExecutionReportNew"
     assert int(accounts.state[0]["refused"]) == 0
     assert {code for code, _, _ in LADDER} | {codes.REJECT_ACCOUNT_CLOSED, codes.REJECT_INSUFFICIENT_UNITS} == {
-        value for name, value in vars(codes).items() if name.startswith("REJECT_") and value in range(9020, 9040)
+        value for name, value in vars(codes).items() if name.startswith("REJECT_") and value in range(9020, 9041)
     }
 
 
@@ -257,7 +260,14 @@ def test_open_positions(desk: Desk) -> None:
     assert refused(desk.buy(SecurityID=2)) is None
 
 
-@pytest.mark.parametrize(("scope", "code"), [(HIS, codes.REJECT_ACCOUNT_KILLED), (OF_FIRM, codes.REJECT_FIRM_KILLED)])
+@pytest.mark.parametrize(
+    ("scope", "code"),
+    [
+        (HIS, codes.REJECT_ACCOUNT_KILLED),
+        (OF_FIRM, codes.REJECT_FIRM_KILLED),
+        (BY_HIM, codes.REJECT_SESSION_KILLED),
+    ],
+)
 def test_a_kill_cancels_and_takes_what_reduces(desk: Desk, scope: dict[str, int], code: int) -> None:
     desk.sell(10, session=2)
     desk.buy(10)
@@ -274,7 +284,8 @@ def test_a_kill_cancels_and_takes_what_reduces(desk: Desk, scope: dict[str, int]
     assert refused(desk.sell(5, 200)) == (code, 4)
     assert refused(desk.cancel(desk.number - 1, 2)) is None
     assert desk.admin(layout.ADMIN_KILL, value=layout.KILL_ALL, value2=1, **scope) == 0
-    assert refused(desk.sell(1, 200)) == (code, 0)
+    blocked = (codes.REJECT_SESSION_BLOCKED, None)  # the session's own rules come before those of accounts
+    assert refused(desk.sell(1, 200)) == (blocked if scope == BY_HIM else (code, 0))
     assert desk.admin(layout.ADMIN_RESET, **scope) == 0
     assert refused(desk.buy(1)) is None
 
@@ -361,6 +372,8 @@ def test_a_market_order_reserves_within_its_bound(desk: Desk) -> None:
 def test_without_accounts_nothing_is_looked_at() -> None:
     with VenueRig(small_config()) as rig:
         assert rig.administer(action=layout.ADMIN_RESET, account=1) == codes.REFUSAL_NO_ACCOUNTS
+        for kill, refusal in ((layout.KILL_BUT_REDUCING, codes.REFUSAL_NO_ACCOUNTS), (layout.KILL_ALL, 0), (3, -308)):
+            assert rig.administer(action=layout.ADMIN_KILL, session=3, value=kill) == refusal
         client = Client(1)
         rig.send(client.frame(new(1, 2)), client.frame(new(2)))
         trades = [report for name, report in replies(rig.sent, client) if name == "ExecutionReportTrade"]

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from appliance.pipeline import begin_turn, cancel_orders, drain, kill_session
-from appliance.session.requests import block
+from appliance.pipeline import begin_turn, cancel_of_killed, cancel_orders, drain
+from appliance.session.requests import set_kill
+from native.account_layout import KILL_ALL, KILL_BUT_REDUCING, KILL_NONE
 from native.layout import NO_INDEX
 from pcap.datagrams import VENUE
 from tests.session_rig import BLOCKS, PROOF, Party, SessionRig, keyed_config, name_of
@@ -65,12 +66,13 @@ def own_finish(row: int) -> Do:
     return lambda rig: rig.finish_own(row)
 
 
-def kill(row: int) -> Do:
+def kill(row: int, refused: int = KILL_ALL) -> Do:
     """As an operator's command does, on the record before."""
 
     def do(rig: SessionRig) -> None:
         begin_turn(rig.exchange, rig.now_ns)
-        kill_session(rig.exchange, rig.port.handle, int(rig.exchange.journal.scalars[0]) - 1, row)
+        set_kill(rig.exchange.tables, row, refused)
+        cancel_of_killed(rig.exchange, rig.port.handle, int(rig.exchange.journal.scalars[0]) - 1, row)
         drain(rig.exchange, rig.port.handle)
         rig.collect()
 
@@ -79,7 +81,7 @@ def kill(row: int) -> Do:
 
 def reset(row: int) -> Do:
     def do(rig: SessionRig) -> None:
-        block(rig.exchange.tables, row, 0)
+        set_kill(rig.exchange.tables, row, KILL_NONE)
 
     return do
 
@@ -152,6 +154,7 @@ ESTABLISH: list[tuple[str, list[Do], list[Said]]] = [
      [ACK, FINISHED, refused("EstablishmentReject", 4)]),
     ("4: the Timestamp of Negotiate", [shake(A, A.establish(1))], [refused("EstablishmentReject", 4)]),
     ("5: blocked", [kill(0), shake(A, A.establish(T))], [refused("EstablishmentReject", 2)]),
+    ("5: may reduce", [kill(0, KILL_BUT_REDUCING), shake(A, A.establish(T))], [ACK]),
     ("5: reset", [kill(0), reset(0), shake(A, A.establish(T))], [ACK]),
     ("6: from elsewhere", [shake(A, A.establish(T)), shake(A_ELSEWHERE, A.establish(T + 1))],
      [ACK, refused("EstablishmentReject", 1)]),

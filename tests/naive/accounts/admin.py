@@ -35,9 +35,11 @@ def why_not_session(books: Books, command: Command) -> int:
         return a.NO_SESSION
     if named(command) or command["action"] not in (a.KILL, a.RESET):
         return a.WRONG_SCOPE
-    if command["action"] == a.KILL and (command["value"], command["value2"]) != (a.KILL_ALL, 0):
+    if command["action"] == a.RESET:
+        return 0
+    if command["value"] not in (a.KILL_BUT_REDUCING, a.KILL_ALL) or command["value2"] not in (0, 1):
         return a.OUT_OF_RANGE
-    return 0
+    return a.NO_ACCOUNTS if command["value"] == a.KILL_BUT_REDUCING and not books.accounts else 0
 
 
 def named(command: Command) -> str:

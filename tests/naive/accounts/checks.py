@@ -29,20 +29,23 @@ class Asked:
     old_leaves: int
     held: int
     now: int
+    session_kill: int = 0
 
     @property
     def more(self) -> int:
         return self.leaves - self.old_leaves
 
 
-def asked_for(books: Books, command: Mapping[str, int], old_id: int | None, bound: int, now: int) -> Asked | None:
+def asked_for(
+    books: Books, command: Mapping[str, int], old_id: int | None, bound: int, now: int, session_kill: int = 0
+) -> Asked | None:
     """None: a replace that goes to the book at once. `old_id`: OrderID of the order that it names."""
     if command["kind"] == n.NEW:
         account = books.accounts[command["account"]]
         has_price = command["ord_type"] in n.HAVE_PRICE
         return Asked(
             command, account, command["instrument"], True, command["side"] != n.BUY, has_price, bound,
-            command["qty_lots"], command["qty_lots"], 0, 0, now,
+            command["qty_lots"], command["qty_lots"], 0, 0, now, session_kill,
         )  # fmt: skip
     if old_id is None:
         return None
@@ -54,7 +57,7 @@ def asked_for(books: Books, command: Mapping[str, int], old_id: int | None, boun
     return Asked(
         command, books.accounts[order.account], order.instrument, False, order.is_sell, order.has_price,
         command["price_ticks"] if given else order.bound, command["qty_lots"], leaves, order.leaves,
-        books.reserve_of(order) if books.has_funds else 0, now,
+        books.reserve_of(order) if books.has_funds else 0, now, session_kill,
     )  # fmt: skip
 
 
@@ -89,7 +92,11 @@ def reducible(books: Books, asked: Asked) -> int:
 
 
 def kill(books: Books, asked: Asked) -> Refusal:
-    kills = ((a.ACCOUNT_KILLED, asked.account.kill), (a.FIRM_KILLED, books.firm_kill[asked.account.firm]))
+    kills = (
+        (a.ACCOUNT_KILLED, asked.account.kill),
+        (a.FIRM_KILLED, books.firm_kill[asked.account.firm]),
+        (a.SESSION_KILLED, asked.session_kill),
+    )
     for code, mode in kills:
         if mode == a.KILL_ALL:
             return code, 0
