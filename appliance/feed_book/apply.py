@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from appliance.book.ladder import next_level
+from appliance.feed_book.ladder import next_level
 from appliance.feed_book.orders import (
     LOW_32,
     delete_order,

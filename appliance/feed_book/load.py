@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from appliance.book.ladder import find_level, side_key
+from appliance.book.ladder import side_key
 from appliance.feed_book.apply import clear_instrument, side_of
+from appliance.feed_book.ladder import find_level
 from appliance.feed_book.orders import put_level, put_order, settle
 from appliance.feed_book.state import FeedBooks, add_instrument, find_instrument
 from native.codes import ERROR_FEED_FRAME, ERROR_FEED_INSTRUMENTS_FULL, ERROR_FEED_ORDER, ERROR_FEED_SEQUENCE

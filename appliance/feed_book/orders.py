@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from appliance.book.ladder import SIGN_BIT, drop_level, find_level, find_or_add_level, known_level, side_key
+from appliance.book.ladder import SIGN_BIT, side_key
+from appliance.feed_book.ladder import drop_level, find_level, find_or_add_level, known_level
 from appliance.feed_book.state import FeedBooks
 from native.codes import ERROR_FEED_LEVELS_FULL, ERROR_FEED_ORDERS_FULL
 from native.jit import INTERPRETED, inner_kernel, kernel

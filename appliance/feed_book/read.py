@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from appliance.book.ladder import next_level, side_key
+from appliance.book.ladder import side_key
+from appliance.feed_book.ladder import next_level
 from appliance.feed_book.state import FeedBooks
 from native.jit import INTERPRETED, inner_kernel, kernel
 from native.layout import NO_INDEX

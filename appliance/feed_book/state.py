@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from appliance.book.state import CHILDREN, KNOWN_BLOCKS, NODES_A_LEVEL, aligned_zeros
+from appliance.book.state import CHILDREN, aligned_zeros
 from appliance.feed_book.records import FEED_INSTRUMENT, FEED_LEVEL, FEED_ORDER, FEED_STATE
 from native.arrays import Arrays
 from native.jit import kernel
@@ -14,10 +14,12 @@ from native.limits import INSTRUMENTS_MAX, LEVELS_MAX, ORDERS_MAX
 from wire.gen import market_data as md
 
 MESSAGES_A_PACKET_MAX = 255
+KNOWN_LEVELS_MIN = 64
+KNOWN_LEVELS_MAX = 1 << 16
 
 
 class FeedBooks(Arrays):
-    """The books of one channel. Members that appliance/book/ladder.py works on have the names it knows."""
+    """The books of one channel. Members that ladder.py works on have the names it knows."""
 
     state: npt.NDArray[np.void]
     """(1,) FEED_STATE"""
@@ -34,11 +36,11 @@ class FeedBooks(Arrays):
     levels: npt.NDArray[np.void]
     """(levels_max,) FEED_LEVEL"""
     nodes: npt.NDArray[np.void]
-    """(NODES_A_LEVEL * levels_max,) LADDER_NODE"""
+    """(levels_max,) LADDER_NODE"""
     children: npt.NDArray[np.uint32]
-    """(64 * nodes,) children of the nodes."""
-    known_blocks: npt.NDArray[np.uint64]
-    """(KNOWN_BLOCKS,) where the ladder looks first."""
+    """(64 * levels_max,) references of the ladder."""
+    known_levels: npt.NDArray[np.uint64]
+    """(a power of two,) where the ladder looks first."""
     dirty: npt.NDArray[np.uint32]
     """(levels_max,) levels that the open transaction has touched, each once, in order of the first touch."""
     ahead: npt.NDArray[np.int64]
@@ -54,8 +56,8 @@ def levels_while_open(levels: int) -> int:
 def allocate_feed_books(instruments_max: int, orders_max: int, levels_max: int) -> FeedBooks:
     """Empty books that have room for so many instruments, orders and price levels, over all.
 
-    Takes about 300 bytes an instrument, 80 to 96 an order and 640 a level, and 128 KiB. Raises ValueError when a number
-    is below 1 or above its limit in native/limits.py.
+    Takes about 300 bytes an instrument, 80 to 96 an order and 350 a level. Raises ValueError when a number is below 1
+    or above its limit in native/limits.py.
     """
     for name, value, largest in (
         ("instruments_max", instruments_max, INSTRUMENTS_MAX),
@@ -64,6 +66,7 @@ def allocate_feed_books(instruments_max: int, orders_max: int, levels_max: int) 
     ):
         if not 1 <= value <= largest:
             raise ValueError(f"{name} is {value}: give 1 to {largest}.")
+    known_levels = max(KNOWN_LEVELS_MIN, min(KNOWN_LEVELS_MAX, 1 << (levels_max - 1).bit_length()))
     books = FeedBooks(
         state=aligned_zeros(1, FEED_STATE),
         instruments=aligned_zeros(instruments_max, FEED_INSTRUMENT),
@@ -72,9 +75,9 @@ def allocate_feed_books(instruments_max: int, orders_max: int, levels_max: int) 
         orders=aligned_zeros(orders_max, FEED_ORDER),
         order_places=aligned_zeros(2 << (orders_max - 1).bit_length(), np.int64),
         levels=aligned_zeros(levels_max, FEED_LEVEL),
-        nodes=aligned_zeros(NODES_A_LEVEL * levels_max, LADDER_NODE),
-        children=aligned_zeros(NODES_A_LEVEL * levels_max * CHILDREN, np.uint32),
-        known_blocks=aligned_zeros(KNOWN_BLOCKS, np.uint64),
+        nodes=aligned_zeros(levels_max, LADDER_NODE),
+        children=aligned_zeros(levels_max * CHILDREN, np.uint32),
+        known_levels=aligned_zeros(known_levels, np.uint64),
         dirty=aligned_zeros(levels_max, np.uint32),
         ahead=aligned_zeros(2 * MESSAGES_A_PACKET_MAX, np.int64),
     )
@@ -108,8 +111,8 @@ def reset_feed_books(books, epoch):
         books.security_places[i] = 0
     for i in range(books.order_places.size):
         books.order_places[i] = 0
-    for i in range(books.known_blocks.size):
-        books.known_blocks[i] = 0
+    for i in range(books.known_levels.size):
+        books.known_levels[i] = 0
     for i in range(books.sides.size):
         side = books.sides[i]
         side["best_key"] = 0
@@ -125,8 +128,6 @@ def reset_feed_books(books, epoch):
     for i in range(books.levels.size):
         books.levels[i]["head"] = i + 1 if i < last else NO_INDEX
         books.levels[i]["is_dirty"] = 0
-    last = books.nodes.size - 1
-    for i in range(books.nodes.size):
         books.nodes[i]["parent"] = i + 1 if i < last else NO_INDEX
     return 0
 

@@ -12,11 +12,11 @@ import numpy as np
 
 from appliance.book.ladder import drop_level, find_level, known_level, level_of
 from appliance.book.state import Book
+from appliance.feed_book.ladder import drop_level as drop_leaf
+from appliance.feed_book.ladder import find_level as find_leaf
+from appliance.feed_book.ladder import find_or_add_level as find_or_add_leaf
+from appliance.feed_book.ladder import known_level as known_leaf
 from bench.alternatives.level_trie import LevelTrie
-from bench.alternatives.level_trie import drop_level as drop_leaf
-from bench.alternatives.level_trie import find_level as find_leaf
-from bench.alternatives.level_trie import find_or_add_level as find_or_add_leaf
-from bench.alternatives.level_trie import known_level as known_leaf
 from bench.alternatives.record import LEVEL_ADD, LEVEL_FIND
 from native.jit import inner_kernel, kernel
 from native.layout import NO_INDEX
