@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -18,6 +18,9 @@ from appliance.book.match import apply
 from appliance.book.positions import add_to_position
 from appliance.book.state import CACHE_LINE_BYTES, Book, InstrumentRules, allocate_book
 from appliance.book.view import depth, orders, position
+from appliance.feed_book import ladder as feed_ladder
+from appliance.feed_book.check import check_feed_books
+from appliance.feed_book.state import allocate_feed_books
 from native.codes import REJECT_BOOK_FULL
 from native.jit import kernel
 from native.layout import EVENT, NO_INDEX
@@ -49,14 +52,35 @@ def add_lots(book: Book, account: int, instrument: int, lots: int) -> int:
     return 0
 
 
-def ladder_keys(book: Book, side: int) -> list[int]:
-    keys, level = [], int(book.sides[side]["best"])
-    while level not in (-1, NO_INDEX):
-        keys.append(int(book.levels[level]["key"]))
-        level = int(next_level(book, level))
-    return keys
+class Ladder(NamedTuple):
+    """The core's, or that of the public books."""
+
+    new: Callable[[], Any]
+    add: Callable[..., int]
+    drop: Callable[..., int]
+    find: Callable[..., int]
+    next: Callable[..., int]
+    nodes_a_level: int
+    check: Callable[[Any], list[str]]
+
+    def keys(self, book: Any, side: int) -> list[int]:
+        keys, level = [], int(book.sides[side]["best"])
+        while level not in (-1, NO_INDEX):
+            keys.append(int(book.levels[level]["key"]))
+            level = int(self.next(book, level))
+        return keys
 
 
+LADDERS = {
+    "blocks": Ladder(lambda: allocate_book(1, 1, 96), add, drop, find, next_level, 2, check_book),
+    "levels": Ladder(
+        lambda: allocate_feed_books(1, 1, 96), feed_ladder.find_or_add_level, feed_ladder.drop_level,
+        feed_ladder.find_level, feed_ladder.next_level, 1, check_feed_books,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("ladder", LADDERS.values(), ids=LADDERS)
 @pytest.mark.parametrize(
     "draw",
     [
@@ -68,22 +92,22 @@ def ladder_keys(book: Book, side: int) -> list[int]:
     ],
     ids=["extremes", "dense", "anywhere", "powers", "every 50th tick"],
 )
-def test_ladder_against_a_sorted_list(draw: Callable[[random.Random], int]) -> None:
-    book, source = allocate_book(1, 1, 96), random.Random(5)
+def test_ladder_against_a_sorted_list(draw: Callable[[random.Random], int], ladder: Ladder) -> None:
+    book, source = ladder.new(), random.Random(5)
     there: dict[int, int] = {}
     for _ in range(1500):
         key = draw(source)
-        assert find(book, 0, key) == there.get(key, -1)
+        assert ladder.find(book, 0, key) == there.get(key, -1)
         if key in there:
-            assert drop(book, 0, there.pop(key)) == len(there)
+            assert ladder.drop(book, 0, there.pop(key)) == len(there)
         elif len(there) < 96:
-            there[key] = int(add(book, 0, key))
-            assert add(book, 0, key) == there[key], "a level that is there is found, not made again"
-        assert ladder_keys(book, 0) == sorted(there)
-        assert int(book.state[0]["open_nodes"]) <= max(0, 2 * len(there) - 1)
+            there[key] = int(ladder.add(book, 0, key))
+            assert ladder.add(book, 0, key) == there[key], "a level that is there is found, not made again"
+        assert ladder.keys(book, 0) == sorted(there)
+        assert int(book.state[0]["open_nodes"]) <= max(0, ladder.nodes_a_level * len(there) - 1)
     for key in list(there):
-        drop(book, 0, there.pop(key))
-    assert check_book(book) == []
+        ladder.drop(book, 0, there.pop(key))
+    assert ladder.check(book) == []
 
 
 def test_digits_rise_with_keys() -> None:
