@@ -42,17 +42,17 @@ def check_account(exchange, index):
     if reason != 0 or np.int64(accounts.state[0]["is_enabled"]) == 0 or kind > KIND_REPLACE:
         return reason
     session = np.int64(record["session"])
-    accounts.state[0]["session_kill"] = np.int64(exchange.tables.sessions[np.uint64(session)]["kill"])
-    reason = np.int64(check_limits(exchange.book, accounts, records, index))
+    session_kill = np.int64(exchange.tables.sessions[np.uint64(session)]["kill"])
+    reason = np.int64(check_limits(exchange.book, accounts, records, index, session_kill))
     if reason != 0:
         exchange.tables.counters[counters.RISK_REJECTED] += 1
     return reason
 
 
 @inner_kernel
-def check_limits(book, accounts, records, index):
+def check_limits(book, accounts, records, index, session_kill):
     """The checks behind the first of a new order, cancel or replace; what the ledger will write is fetched meanwhile.
-    Returns 0 or the code of the reject."""
+    `session_kill`: KILL_* of the request's session. Returns 0 or the code of the reject."""
     record = records[np.uint64(index)]
     kind = np.int64(record["kind"])
     session = np.int64(record["session"])
@@ -97,7 +97,7 @@ def check_limits(book, accounts, records, index):
     is_sell = np.int64(side != oe.Side_Buy)
     return check_order(
         accounts, record, account, instrument, is_sell, is_new, has_price, bound_ticks, leaves_lots, old_bound_ticks,
-        old_lots,
+        old_lots, session_kill,
     )  # fmt: skip
 
 

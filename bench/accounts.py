@@ -75,7 +75,7 @@ def run(book: Book, accounts: Accounts, commands: Any, first: int, last: int, ev
     """commands[first:last], one by one. Returns how many were refused before the book."""
     refused = np.int64(0)
     for index in range(first, last):
-        if with_accounts and check_limits(book, accounts, commands, index) != 0:
+        if with_accounts and check_limits(book, accounts, commands, index, np.int64(KILL_NONE)) != 0:
             refused += 1
             continue
         count = np.int64(apply(book, commands, index, events, 0))

@@ -129,6 +129,7 @@ HOLDING_RESTRICTED = 2
 """The account must not trade the instrument."""
 HOLDING_RESTRICTED_FIRM = 4
 """Its firm must not."""
+HOLDING_ALL_FLAGS = HOLDING_ENTITLED | HOLDING_RESTRICTED | HOLDING_RESTRICTED_FIRM
 
 CLEARING = record(
     [
@@ -192,10 +193,8 @@ SERIES = record(
         ("instrument", "u4"),
         ("qty_lots", "u4"),
         ("orders", "u4"),  # so many alike since first_ns; 0: the place is free
-        ("side", "u1"),
-        ("ord_type", "u1"),
-        ("time_in_force", "u1"),
-        ("unused", "u1", 21),
+        ("terms", "u4"),  # side, OrdType << 8, TimeInForce << 16
+        ("unused", "u1", 20),
     ],
     size=64,
 )
@@ -219,7 +218,7 @@ ACCOUNTS_STATE = record(
         ("refused", "u8"),
         ("request_more", "i8"),  # what the request in hand reserves more than the order that it replaces, if any
         ("request_leaves_lots", "i8"),  # with these leaves, and `bound_ticks`; -1: nothing was computed
-        ("session_kill", "u8"),  # KILL_* of the session that makes the request in hand
+        ("is_held", "u8"),  # the request in hand is a new order that is counted and reserved already
         ("unused", "u1", 16),
     ],
     size=128,

@@ -28,11 +28,12 @@ from appliance.accounts.state import (
     TOLD_COUNT,
     account_of_session,
 )
-from native.jit import inner_kernel, kernel
+from native.jit import inner_kernel, kernel, outer_kernel
 from native.layout import (
     EVENT_ACCEPTED,
     EVENT_CANCELED,
     EVENT_FLAG_AUCTION,
+    EVENT_REJECTED,
     EVENT_REPLACED,
     EVENT_RESTATED,
     EVENT_RESTED,
@@ -73,40 +74,70 @@ def _is_as_told(accounts, event):
     )
 
 
-@kernel
+@inner_kernel
 def _take_order_event(accounts, event):
     kind = np.int64(event["kind"])
-    if kind not in (EVENT_ACCEPTED, EVENT_CANCELED, EVENT_RESTED, EVENT_REPLACED, EVENT_RESTATED, EVENT_TRIGGERED):
-        return 0
+    if kind == EVENT_ACCEPTED:
+        _accept(accounts, event)
+    elif kind == EVENT_REJECTED:
+        if np.int64(accounts.state[0]["is_held"]):
+            _give_back(accounts, event)
+    elif kind in (EVENT_CANCELED, EVENT_RESTED, EVENT_REPLACED, EVENT_RESTATED, EVENT_TRIGGERED):
+        _change_order(accounts, event, kind)
+
+
+@inner_kernel
+def _accept(accounts, event):
+    """A new order: risk holds already what it needs, with the leaves that it came with."""
+    state = accounts.state[0]
+    order = accounts.open_orders[np.uint64(np.int64(event["order_id"]) & SLOT_MASK)]
+    assert np.int64(state["is_held"]) and np.int64(event["leaves_lots"]) == np.int64(state["request_leaves_lots"])
+    state["is_held"] = 0
+    order["bound_ticks"] = np.int64(state["bound_ticks"])
+    order["leaves_lots"] = np.int64(event["leaves_lots"])
+
+
+@outer_kernel
+def _give_back(accounts, event):
+    """The book refuses a new order that has passed all checks: as if it had never come."""
+    state = accounts.state[0]
+    state["is_held"] = 0
+    account = np.int64(state["request_account"])
+    instrument = np.int64(event["instrument"])
+    is_sell = _is_sell(event)
+    _count_order(accounts, account, np.int64(-1))
+    _change_holding(accounts, account, instrument, is_sell, np.int64(0), -np.int64(state["request_leaves_lots"]))
+    if np.int64(state["has_funds"]):
+        asset = asset_of(accounts, instrument, is_sell)
+        balance = accounts.balances[np.uint64(account * np.int64(state["assets"]) + asset)]
+        balance["available"] += np.int64(state["request_more"])
+        balance["reserved"] -= np.int64(state["request_more"])
+    return 0
+
+
+@kernel
+def _change_order(accounts, event, kind):
+    """What is open of an order is another number now, or its bound is."""
     state = accounts.state[0]
     order = accounts.open_orders[np.uint64(np.int64(event["order_id"]) & SLOT_MASK)]
     has_price = _has_limit_price(np.int64(event["ord_type"]))
     bound_ticks = np.int64(event["price_ticks"])
     leaves_lots = np.int64(event["leaves_lots"])
-    old_lots = np.int64(0)
-    old_bound_ticks = np.int64(0)
-    account = np.int64(0)
-    if kind == EVENT_ACCEPTED:
-        account = np.int64(state["request_account"])
-        if not has_price:
-            bound_ticks = np.int64(state["bound_ticks"])
-        _count_order(accounts, account, np.int64(1))
+    account = account_of_session(accounts, np.int64(event["session"]), np.int64(event["account"]))
+    if kind == EVENT_CANCELED:
+        old_lots = np.int64(event["qty_lots"])
+        old_bound_ticks = bound_ticks if has_price else np.int64(order["bound_ticks"])
+        _count_order(accounts, account, np.int64(-1))
+    elif kind == EVENT_REPLACED:
+        old_lots = np.int64(state["old_leaves_lots"])
+        old_bound_ticks = np.int64(state["old_bound_ticks"])
     else:
-        account = account_of_session(accounts, np.int64(event["session"]), np.int64(event["account"]))
-        if kind == EVENT_CANCELED:
-            old_lots = np.int64(event["qty_lots"])
-            old_bound_ticks = bound_ticks if has_price else np.int64(order["bound_ticks"])
-            _count_order(accounts, account, np.int64(-1))
-        elif kind == EVENT_REPLACED:
-            old_lots = np.int64(state["old_leaves_lots"])
-            old_bound_ticks = np.int64(state["old_bound_ticks"])
-        else:
-            old_lots = np.int64(order["leaves_lots"])
-            old_bound_ticks = np.int64(order["bound_ticks"])
-        if not has_price:
-            bound_ticks = old_bound_ticks
-        if bound_ticks == old_bound_ticks and leaves_lots == old_lots:
-            return 0
+        old_lots = np.int64(order["leaves_lots"])
+        old_bound_ticks = np.int64(order["bound_ticks"])
+    if not has_price:
+        bound_ticks = old_bound_ticks
+    if bound_ticks == old_bound_ticks and leaves_lots == old_lots:
+        return 0
     order["bound_ticks"] = bound_ticks
     order["leaves_lots"] = leaves_lots
     instrument = np.int64(event["instrument"])
@@ -115,8 +146,7 @@ def _take_order_event(accounts, event):
     if np.int64(state["has_funds"]):
         asset = asset_of(accounts, instrument, is_sell)
         balance = accounts.balances[np.uint64(account * np.int64(state["assets"]) + asset)]
-        is_checked = (kind == EVENT_ACCEPTED) | (kind == EVENT_REPLACED)
-        is_checked &= leaves_lots == np.int64(state["request_leaves_lots"])
+        is_checked = (kind == EVENT_REPLACED) & (leaves_lots == np.int64(state["request_leaves_lots"]))
         if is_checked & (bound_ticks == np.int64(state["bound_ticks"])):
             more = np.int64(state["request_more"])  # risk has computed it a moment ago
         else:

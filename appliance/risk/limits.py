@@ -12,6 +12,7 @@ from appliance.accounts.state import NOT_KNOWN, OPEN_BUY_WORD
 from native import codes
 from native.account_layout import (
     HOLDING,
+    HOLDING_ALL_FLAGS,
     HOLDING_ENTITLED,
     HOLDING_RESTRICTED,
     HOLDING_RESTRICTED_FIRM,
@@ -24,13 +25,13 @@ from native.account_layout import (
     STATUS_PENDING_KYC,
     STATUS_SUSPENDED,
 )
-from native.jit import inner_kernel
+from native.jit import inner_kernel, outer_kernel
 from native.layout import (
     COMMAND_PRICE_MISSING,
     COMMAND_PRICE_OFF_TICK,
     COMMAND_QTY_OUT_OF_RANGE,
 )
-from native.lowlevel import load_word, prefetch
+from native.lowlevel import load_word, prefetch, rarely, store_word
 from wire.gen import order_entry as oe
 
 LOW_31 = (1 << 31) - 1
@@ -63,41 +64,99 @@ def _fail(accounts, reason, limit_value):
 
 @inner_kernel
 def check_order(
-    accounts, record, account, instrument, is_sell, is_new, has_price, bound_ticks, leaves_lots, old_ticks, old_lots
-):
+    accounts, record, account, instrument, is_sell, is_new, has_price, bound_ticks, leaves_lots, old_ticks, old_lots,
+    session_kill,
+):  # fmt: skip
     """Checks 2 to 17 of a new order, or of a replace of one with `old_lots` open at the bound `old_ticks` (of a
     new order 0 both). `record` is the request (COMMAND), which has passed check 1; bound and leaves are what they would
-    be. Returns 0, or the code of the reject, whose limit is `state[0]["limit_value"]`.
+    be; `session_kill`: KILL_* of its session. Returns 0, or the code of the reject, whose limit is
+    `state[0]["limit_value"]`.
 
-    What the ledger will need once the book has taken the request stays in `state[0]`."""
+    A new order that passes them is held from then on: counted, reserved, a part of the positions that it could lead to;
+    the ledger gives that back where the book refuses it. What else the ledger will need of a request that the book takes
+    stays in `state[0]`."""
     state = accounts.state[0]
     state["request_account"] = account
     state["bound_ticks"] = bound_ticks
     state["old_bound_ticks"] = old_ticks
     state["old_leaves_lots"] = old_lots
     state["request_leaves_lots"] = NOT_KNOWN
-    qty_lots = np.int64(record["qty_lots"])
+    owner = accounts.accounts[np.uint64(account)]
+    firm = accounts.firms[np.uint64(owner["firm"])]
     holding = account * np.int64(state["instruments"]) + instrument
-    reason = _check_rights(accounts, account, instrument, holding, is_sell, leaves_lots, old_lots)
-    if reason != 0:
-        return reason
-    if not _has_numbers(accounts, record, instrument, is_new, has_price):
+    row = accounts.holdings[np.uint64(holding)]
+    clearing = accounts.clearing[np.uint64(instrument)]
+    flags = np.int64(row["flags"])
+    # one question, and not six: they are answered in their order where one of them is answered with no
+    hindrances = np.int64(owner["status"]) ^ STATUS_ACTIVE
+    hindrances |= (flags & HOLDING_ALL_FLAGS) ^ HOLDING_ENTITLED
+    hindrances |= np.int64(owner["kill"]) | np.int64(firm["kill"]) | session_kill | np.int64(clearing["is_restricted"])
+    if rarely(hindrances != 0):
+        reason = np.int64(
+            _check_rights(accounts, account, instrument, holding, is_sell, leaves_lots, old_lots, session_kill)
+        )
+        if reason != 0:
+            return reason
+    if not _has_numbers(clearing, record, is_new, has_price):
         return np.int64(0)
-    reason = _check_order_limits(accounts, account, instrument, holding, is_sell, has_price, bound_ticks, qty_lots)
+    reason = _check_order_limits(
+        accounts, clearing, owner, firm, row, is_sell, has_price, bound_ticks, np.int64(record["qty_lots"])
+    )
     if reason != 0:
         return reason
-    reason = _check_positions(accounts, account, instrument, holding, is_sell, is_new, leaves_lots, old_lots)
+    net_lots = np.int64(row["net_lots"])
+    toward_lots = signed(net_lots, is_sell)  # the net, seen from this side: what the order would make larger
+    open_lots = load_word(accounts.holdings, holding, OPEN_BUY_WORD + is_sell)
+    other_lots = load_word(accounts.holdings, holding, OPEN_BUY_WORD + 1 - is_sell)
+    more_lots = leaves_lots - old_lots
+    gross = exposure_of(toward_lots, open_lots + more_lots, other_lots) - exposure_of(toward_lots, open_lots, other_lots)
+    gross *= np.int64(clearing["position_weight"])
+    is_first = net_lots | open_lots | other_lots == 0
+    if more_lots > 0:
+        reason = _check_more(
+            accounts, clearing, owner, firm, row, toward_lots + open_lots + more_lots, open_lots + other_lots + more_lots,
+            gross,
+        )  # fmt: skip
+        if reason != 0:
+            return reason
+    if is_new:
+        reason = _check_counts(accounts, owner, firm, is_first)
+        if reason != 0:
+            return reason
+    reason = _check_loss(accounts, clearing, owner, firm, holding, net_lots, is_sell, leaves_lots, old_lots)
     if reason != 0:
         return reason
-    reason = _check_window(accounts, record, account, is_new)
-    if reason != 0 or np.int64(state["has_funds"]) == 0:
+    reason = _check_window(accounts, record, owner, account, is_new)
+    if reason != 0:
         return reason
-    more = reserve_of(accounts, instrument, is_sell, bound_ticks, leaves_lots)
-    if not is_new:
-        more -= reserve_of(accounts, instrument, is_sell, old_ticks, old_lots)
+    has_funds = np.int64(state["has_funds"])
+    more = np.int64(0)
+    balance_place = np.int64(0)
+    if has_funds:
+        balance_place = account * np.int64(state["assets"]) + asset_of(accounts, instrument, is_sell)
+        more = reserve_of(accounts, instrument, is_sell, bound_ticks, leaves_lots)
+        if not is_new:
+            more -= reserve_of(accounts, instrument, is_sell, old_ticks, old_lots)
+        available = np.int64(accounts.balances[np.uint64(balance_place)]["available"])
+        if more > available:
+            short = codes.REJECT_INSUFFICIENT_UNITS if is_sell else codes.REJECT_INSUFFICIENT_FUNDS
+            return _fail(accounts, short, available)
     state["request_leaves_lots"] = leaves_lots
     state["request_more"] = more
-    return _check_funds(accounts, account, instrument, is_sell, more)
+    if is_new:
+        # held from here on: the ledger gives it back where the book refuses the order
+        state["is_held"] = 1
+        owner["open_orders"] = np.int64(owner["open_orders"]) + 1
+        firm["open_orders"] = np.int64(firm["open_orders"]) + 1
+        owner["open_positions"] = np.int64(owner["open_positions"]) + np.int64(is_first)
+        owner["gross_position"] += gross
+        firm["gross_position"] += gross
+        store_word(accounts.holdings, holding, OPEN_BUY_WORD + is_sell, open_lots + more_lots)
+        if has_funds:
+            balance = accounts.balances[np.uint64(balance_place)]
+            balance["available"] -= more
+            balance["reserved"] += more
+    return np.int64(0)
 
 
 @inner_kernel
@@ -108,9 +167,9 @@ def _reducible(accounts, holding, is_sell, old_lots):
     return max(np.int64(0), old_lots - open_lots - signed(net_lots, is_sell))
 
 
-@inner_kernel
-def _check_rights(accounts, account, instrument, holding, is_sell, leaves_lots, old_lots):
-    """Checks 2 to 5."""
+@outer_kernel
+def _check_rights(accounts, account, instrument, holding, is_sell, leaves_lots, old_lots, session_kill):
+    """Checks 2 to 5, where one of them may say no."""
     owner = accounts.accounts[np.uint64(account)]
     status = np.int64(owner["status"])
     if status != STATUS_ACTIVE:
@@ -127,9 +186,6 @@ def _check_rights(accounts, account, instrument, holding, is_sell, leaves_lots, 
         return np.int64(codes.REJECT_RESTRICTED)
     kill = np.int64(owner["kill"])
     firm_kill = np.int64(accounts.firms[np.uint64(owner["firm"])]["kill"])
-    session_kill = np.int64(accounts.state[0]["session_kill"])
-    if kill | firm_kill | session_kill == KILL_NONE:
-        return np.int64(0)
     reducible_lots = _reducible(accounts, holding, is_sell, old_lots)
     if kill != KILL_NONE and (kill != KILL_BUT_REDUCING or leaves_lots > reducible_lots):
         return _fail(
@@ -145,9 +201,8 @@ def _check_rights(accounts, account, instrument, holding, is_sell, leaves_lots, 
 
 
 @inner_kernel
-def _has_numbers(accounts, record, instrument, is_new, has_price):
+def _has_numbers(clearing, record, is_new, has_price):
     """Whether the book could take side, type, quantity and price; it refuses what cannot be counted."""
-    clearing = accounts.clearing[np.uint64(instrument)]
     flags = np.int64(record["flags"])
     qty_lots = np.int64(record["qty_lots"])
     if qty_lots < 1 or qty_lots > np.int64(clearing["qty_lots_max"]) or flags & COMMAND_QTY_OUT_OF_RANGE:
@@ -165,12 +220,8 @@ def _has_numbers(accounts, record, instrument, is_new, has_price):
 
 
 @inner_kernel
-def _check_order_limits(accounts, account, instrument, holding, is_sell, has_price, bound_ticks, qty_lots):
+def _check_order_limits(accounts, clearing, owner, firm, row, is_sell, has_price, bound_ticks, qty_lots):
     """Checks 6 to 8: what the order is by itself."""
-    clearing = accounts.clearing[np.uint64(instrument)]
-    owner = accounts.accounts[np.uint64(account)]
-    firm = accounts.firms[np.uint64(owner["firm"])]
-    row = accounts.holdings[np.uint64(holding)]
     if has_price and np.int64(clearing["has_reference"]):
         reference_ticks = np.int64(clearing["reference_ticks"])
         collar_ticks = np.int64(clearing["collar_ticks"])
@@ -192,40 +243,38 @@ def _check_order_limits(accounts, account, instrument, holding, is_sell, has_pri
 
 
 @inner_kernel
-def _check_positions(accounts, account, instrument, holding, is_sell, is_new, leaves_lots, old_lots):
-    """Checks 9 to 14: what the account would come to."""
-    clearing = accounts.clearing[np.uint64(instrument)]
-    owner = accounts.accounts[np.uint64(account)]
-    firm = accounts.firms[np.uint64(owner["firm"])]
-    row = accounts.holdings[np.uint64(holding)]
-    net_lots = np.int64(row["net_lots"])
-    toward_lots = signed(net_lots, is_sell)  # the net, seen from this side: what the order would make larger
-    open_lots = load_word(accounts.holdings, holding, OPEN_BUY_WORD + is_sell)
-    other_lots = load_word(accounts.holdings, holding, OPEN_BUY_WORD + 1 - is_sell)
-    more_lots = leaves_lots - old_lots
-    if more_lots > 0:
-        traded_max = min(np.int64(row["traded_lots_max"]), np.int64(clearing["traded_lots_max"]))
-        if np.int64(row["traded_lots"]) + open_lots + other_lots + more_lots > traded_max:
-            return _fail(accounts, codes.REJECT_TRADED_LOTS, traded_max)
-        net_max = min(np.int64(row["net_lots_max"]), np.int64(clearing["net_lots_max"]))
-        if toward_lots + open_lots + more_lots > net_max:
-            return _fail(accounts, codes.REJECT_NET_POSITION, net_max)
-        before_lots = exposure_of(toward_lots, open_lots, other_lots)
-        after_lots = exposure_of(toward_lots, open_lots + more_lots, other_lots)
-        more = (after_lots - before_lots) * np.int64(clearing["position_weight"])
-        # one question, though `more` alone would answer it at times: that one is as random as the flow
-        if (more > 0) & (np.int64(owner["gross_position"]) + more > np.int64(owner["gross_position_max"])):
-            return _fail(accounts, codes.REJECT_GROSS_POSITION, np.int64(owner["gross_position_max"]))
-        if (more > 0) & (np.int64(firm["gross_position"]) + more > np.int64(firm["gross_position_max"])):
-            return _fail(accounts, codes.REJECT_GROSS_POSITION, np.int64(firm["gross_position_max"]))
-    if is_new:
-        if np.int64(owner["open_orders"]) >= np.int64(owner["open_orders_max"]):
-            return _fail(accounts, codes.REJECT_OPEN_ORDERS, np.int64(owner["open_orders_max"]))
-        if np.int64(firm["open_orders"]) >= np.int64(firm["open_orders_max"]):
-            return _fail(accounts, codes.REJECT_OPEN_ORDERS, np.int64(firm["open_orders_max"]))
-        is_first = net_lots | open_lots | other_lots == 0
-        if is_first and np.int64(owner["open_positions"]) >= np.int64(owner["open_positions_max"]):
-            return _fail(accounts, codes.REJECT_OPEN_POSITIONS, np.int64(owner["open_positions_max"]))
+def _check_more(accounts, clearing, owner, firm, row, toward_lots, open_lots, gross):
+    """Checks 9 to 11: what an order that makes more of it would bring the account to. `toward_lots`: the net if all
+    open orders of its side were filled; `open_lots`: of both sides; `gross`: by what the gross position rises."""
+    traded_max = min(np.int64(row["traded_lots_max"]), np.int64(clearing["traded_lots_max"]))
+    if np.int64(row["traded_lots"]) + open_lots > traded_max:
+        return _fail(accounts, codes.REJECT_TRADED_LOTS, traded_max)
+    net_max = min(np.int64(row["net_lots_max"]), np.int64(clearing["net_lots_max"]))
+    if toward_lots > net_max:
+        return _fail(accounts, codes.REJECT_NET_POSITION, net_max)
+    # whether `gross` is above 0 is as random as the flow: a reject must not hang on that
+    if gross > max(np.int64(0), np.int64(owner["gross_position_max"]) - np.int64(owner["gross_position"])):
+        return _fail(accounts, codes.REJECT_GROSS_POSITION, np.int64(owner["gross_position_max"]))
+    if gross > max(np.int64(0), np.int64(firm["gross_position_max"]) - np.int64(firm["gross_position"])):
+        return _fail(accounts, codes.REJECT_GROSS_POSITION, np.int64(firm["gross_position_max"]))
+    return np.int64(0)
+
+
+@inner_kernel
+def _check_counts(accounts, owner, firm, is_first):
+    """Checks 12 and 13 of a new order; `is_first`: it would open a position."""
+    if np.int64(owner["open_orders"]) >= np.int64(owner["open_orders_max"]):
+        return _fail(accounts, codes.REJECT_OPEN_ORDERS, np.int64(owner["open_orders_max"]))
+    if np.int64(firm["open_orders"]) >= np.int64(firm["open_orders_max"]):
+        return _fail(accounts, codes.REJECT_OPEN_ORDERS, np.int64(firm["open_orders_max"]))
+    if is_first and np.int64(owner["open_positions"]) >= np.int64(owner["open_positions_max"]):
+        return _fail(accounts, codes.REJECT_OPEN_POSITIONS, np.int64(owner["open_positions_max"]))
+    return np.int64(0)
+
+
+@inner_kernel
+def _check_loss(accounts, clearing, owner, firm, holding, net_lots, is_sell, leaves_lots, old_lots):
+    """Check 14."""
     result_now = np.int64(0)
     if net_lots != 0 and np.int64(clearing["has_last"]):
         ticks = np.int64(clearing["reference_ticks"]) - accounts.marks[np.uint64(holding)]
@@ -241,9 +290,8 @@ def _check_positions(accounts, account, instrument, holding, is_sell, is_new, le
 
 
 @inner_kernel
-def _check_window(accounts, record, account, is_new):
+def _check_window(accounts, record, owner, account, is_new):
     """Checks 15 and 16: what came of late."""
-    owner = accounts.accounts[np.uint64(account)]
     rate_max = np.int64(owner["rate_max"])
     if rate_max != 0:
         now_ns = np.int64(record["time_ns"])
@@ -255,7 +303,7 @@ def _check_window(accounts, record, account, is_new):
         accounts.request_times[np.uint64(ring + (requests & (ORDER_RATE_MAX - 1)))] = now_ns
         owner["rate_requests"] = requests + 1
     if is_new and np.int64(owner["duplicates_max"]) != 0:
-        return np.int64(_check_series(accounts, record, account))
+        return np.int64(_check_series(accounts, record, owner, account))
     return np.int64(0)
 
 
@@ -280,30 +328,28 @@ def prefetch_checks(accounts, record):
 
 
 @inner_kernel
-def _check_series(accounts, record, account):
+def _check_series(accounts, record, owner, account):
     """Check 16."""
-    owner = accounts.accounts[np.uint64(account)]
     now_ns = np.int64(record["time_ns"])
     instrument = np.int64(record["instrument"])
     price_ticks = np.int64(record["price_ticks"])
     qty_lots = np.int64(record["qty_lots"])
     side = np.int64(record["side"])
+    terms = side | np.int64(record["ord_type"]) << 8 | np.int64(record["time_in_force"]) << 16
     place = _series_place(account, instrument, price_ticks, qty_lots, side)
     series = accounts.series[np.uint64(place)]
     orders = np.int64(series["orders"])
-    # one question, and not nine: each by itself would be as random as the flow
+    # one question, and not seven: each by itself would be as random as the flow
     differences = (
-        (np.int64(series["price_ticks"]) ^ price_ticks)
+        np.int64(orders == 0)
+        | (np.int64(series["price_ticks"]) ^ price_ticks)
         | (np.int64(series["stop_price_ticks"]) ^ np.int64(record["stop_price_ticks"]))
         | (np.int64(series["account"]) ^ account)
         | (np.int64(series["instrument"]) ^ instrument)
         | (np.int64(series["qty_lots"]) ^ qty_lots)
-        | (np.int64(series["side"]) ^ side)
-        | (np.int64(series["ord_type"]) ^ np.int64(record["ord_type"]))
-        | (np.int64(series["time_in_force"]) ^ np.int64(record["time_in_force"]))
+        | (np.int64(series["terms"]) ^ terms)
     )
-    is_like_them = (orders != 0) & (differences == 0)
-    if is_like_them and now_ns - np.int64(series["first_ns"]) < np.int64(owner["duplicate_window_ns"]):
+    if differences == 0 and now_ns - np.int64(series["first_ns"]) < np.int64(owner["duplicate_window_ns"]):
         if orders >= np.int64(owner["duplicates_max"]):
             return _fail(accounts, codes.REJECT_DUPLICATE_IN_WINDOW, np.int64(owner["duplicates_max"]))
         series["orders"] = orders + 1
@@ -315,19 +361,5 @@ def _check_series(accounts, record, account):
     series["instrument"] = instrument
     series["qty_lots"] = qty_lots
     series["orders"] = 1
-    series["side"] = side
-    series["ord_type"] = record["ord_type"]
-    series["time_in_force"] = record["time_in_force"]
-    return np.int64(0)
-
-
-@inner_kernel
-def _check_funds(accounts, account, instrument, is_sell, more):
-    """Check 17: `more` would be reserved."""
-    asset = asset_of(accounts, instrument, is_sell)
-    balance = accounts.balances[np.uint64(account * np.int64(accounts.state[0]["assets"]) + asset)]
-    available = np.int64(balance["available"])
-    if more > available:
-        reason = codes.REJECT_INSUFFICIENT_UNITS if is_sell else codes.REJECT_INSUFFICIENT_FUNDS
-        return _fail(accounts, reason, available)
+    series["terms"] = terms
     return np.int64(0)
