@@ -327,7 +327,7 @@ def decide(exchange, port, index):
     if verdict == GOES_ON:
         reason = np.int64(check_account(exchange, index))
         if reason == 0:
-            match_input(exchange, port, index)
+            match_request(exchange, port, index)
         else:
             limit_value = np.int64(exchange.accounts.state[0]["limit_value"])
             refusals.reject(tables, exchange.outbox, record, reason, limit_value)
@@ -466,8 +466,17 @@ def end_day(exchange):
 
 @far_kernel
 def match_input(exchange, port, index):
-    """Book, reports, market data of the input `index`; again while the book has more to do or to say than fits into
-    one step."""
+    """Book, reports, market data of the input `index`, which is no request; again while the book has more to do or to
+    say than fits into one step."""
+    book, records = exchange.book, exchange.journal.records
+    count = do_any_request(book, records, index, exchange.events, np.int64(0))
+    assert count >= 0
+    return go_on(exchange, port, records, index, count)
+
+
+@inner_kernel
+def match_request(exchange, port, index):
+    """The same of a request."""
     book, records = exchange.book, exchange.journal.records
     assert np.int64(book.state[0]["pending_work"]) == 0
     hashed = hash_of_request(book, records, index)  # inlined: to `book.match.apply` two arrays would go by the word
