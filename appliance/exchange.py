@@ -81,7 +81,7 @@ class Exchange(Arrays):
     order_entry_port: np.ndarray
     """int64[1]"""
     udp_fields: np.ndarray
-    """int64[FIELDS_COUNT]: scratch of wire.net.udp4.parse"""
+    """int64[FIELDS_COUNT]: scratch of wire.net.udp4.read_addresses"""
     rx: np.ndarray
     """PKT[RX_BURST_MAX]"""
     tx: np.ndarray

@@ -64,7 +64,7 @@ from native.layout import (
     PKT_CLOCK_REALTIME,
 )
 from native.limits import EVENTS_MAX, OUTBOX_SLOTS_A_STEP_MAX, OUTBOX_SLOTS_MAX
-from native.lowlevel import bytes_at
+from native.lowlevel import bytes_at, rarely, usually
 from native.session_layout import CANCEL_SPARES_GTC
 from wire.net import udp4
 
@@ -84,12 +84,14 @@ def turn(exchange, port, count, now_ns, receive_offset_ns):
     begin_turn(exchange, now_ns)
     begin_stages(exchange.stages, count)
     before = exchange.journal.scalars[journal.COMMITTED]
+    next_session = np.int64(FREE)
     for i in range(count):
+        session = next_session
         if i + 2 < count:
             fetch_frame(exchange.rx[i + 2])
         if i + 1 < count:
-            fetch_lookups(exchange, exchange.rx[i + 1])
-        take_frame(exchange, port, exchange.rx[i], now_ns, receive_offset_ns)
+            next_session = fetch_lookups(exchange, exchange.rx[i + 1])
+        take_frame(exchange, port, exchange.rx[i], session, now_ns, receive_offset_ns)
     drain(exchange, port)
     stamp(exchange.stages, exchange.stages.send)
     return exchange.journal.scalars[journal.COMMITTED] - before
@@ -104,8 +106,9 @@ def begin_turn(exchange, now_ns):
 
 
 @inner_kernel
-def take_frame(exchange, port, packet_descriptor, now_ns, receive_offset_ns):
-    """One frame from its first byte to the last decision that it causes. Returns 0, or the DROP counter that it hit."""
+def take_frame(exchange, port, packet_descriptor, guess, now_ns, receive_offset_ns):
+    """One frame from its first byte to the last decision that it causes. `guess`: the session that `fetch_lookups`
+    found for it, or FREE. Returns 0, or the DROP counter that it hit."""
     tables = exchange.tables
     flags = np.int64(packet_descriptor["flags"])
     stamp_ns = np.int64(packet_descriptor["ts_ns"])
@@ -124,42 +127,57 @@ def take_frame(exchange, port, packet_descriptor, now_ns, receive_offset_ns):
     frame = bytes_at(np.int64(packet_descriptor["data"]), np.int64(packet_descriptor["len"]))
     tables.counters[counters.PACKETS_IN] += 1
     tables.counters[counters.BYTES_IN] += frame.size
-    drop = udp4.parse_inline(frame, flags, exchange.udp_fields)
-    if drop == 0 and exchange.udp_fields[udp4.DESTINATION_PORT] != exchange.order_entry_port[0]:
-        drop = counters.DROP_NOT_FOR_US
-    if drop != 0:
-        tables.counters[drop] += 1
-        return drop
-    at = exchange.udp_fields[udp4.PAYLOAD_AT]
-    size = exchange.udp_fields[udp4.PAYLOAD_BYTES]
-    return take_datagram(exchange, port, frame, at, size, np.int64(0), now_ns, receive_ns)
+    at = udp4.find_payload(frame, flags)
+    if rarely(at < 0):
+        tables.counters[-at] += 1
+        return -at
+    if rarely(udp4.destination_port(frame, at) != exchange.order_entry_port[0]):
+        tables.counters[counters.DROP_NOT_FOR_US] += 1
+        return np.int64(counters.DROP_NOT_FOR_US)
+    size = udp4.payload_bytes(frame, at)
+    return take_datagram(exchange, port, frame, at, size, np.int64(0), guess, now_ns, receive_ns)
 
 
 @inner_kernel
-def take_datagram(exchange, port, frame, at, size, connection, now_ns, receive_ns):
-    """A datagram's payload, `frame[at:at + size]`; `connection`: it came over that TCP connection instead (0: by UDP,
-    from `exchange.udp_fields`). Returns 0, or the DROP counter that it hit.
+def take_datagram(exchange, port, frame, at, size, connection, guess, now_ns, receive_ns):
+    """A datagram's payload, `frame[at:at + size]`, its headers before it; `connection`: it came over that TCP
+    connection instead, without any (0: by UDP). `guess`: whose it seems to be, or FREE. Returns 0, or the DROP counter
+    that it hit.
 
     Inlined down to decoding and deciding, as all of the way in: an array that goes to a function is seven words on the
     stack, and reading them back there waits for the stores."""
     tables = exchange.tables
+    if rarely(not receive.begins_with_context(frame, at, size)):
+        return np.int64(_take_other(exchange, port, frame, at, size, connection, now_ns, receive_ns))
+    drop, session, number, messages_at = receive.read_context(tables, frame, at, connection, guess)
+    if rarely(drop != 0):
+        tables.counters[drop] += 1
+        return drop
+    tables.counters[counters.DATAGRAMS_IN] += 1
+    exchange.watch.heard_ns[session] = now_ns
+    return take_messages(
+        exchange, port, frame, at, messages_at, at + size, session, number, connection, now_ns, receive_ns
+    )
+
+
+@outer_kernel
+def _take_other(exchange, port, frame, at, size, connection, now_ns, receive_ns):
+    """`take_datagram` of what does not begin with a Context."""
+    if connection == 0:
+        udp4.read_addresses(frame, at, exchange.udp_fields)
     template = receive.template_of(frame, at, size)
     if ending.is_control(template):
         return np.int64(_take_control(exchange, port, frame, at, size, connection, now_ns, receive_ns))
     if receive.is_handshake(template) and connection == 0 and has_gateway(exchange.rings):
         return np.int64(_take_handshake(exchange, frame, at, size, now_ns, receive_ns))
-    drop, session, number, messages_at = receive.read_context(tables, frame, at, size, connection)
-    if drop != 0:
-        tables.counters[drop] += 1
-        return drop
-    tables.counters[counters.DATAGRAMS_IN] += 1
-    exchange.watch.heard_ns[session] = now_ns
-    return take_messages(exchange, port, frame, messages_at, at + size, session, number, connection, now_ns, receive_ns)
+    drop = receive.drop_without_context(size)
+    exchange.tables.counters[drop] += 1
+    return drop
 
 
 @outer_kernel
 def _take_handshake(exchange, frame, at, size, now_ns, receive_ns):
-    """A Negotiate or Establish, for the gateway to verify."""
+    """A Negotiate or Establish from `exchange.udp_fields`, for the gateway to verify."""
     tables = exchange.tables
     if pass_on(exchange, frame, at, size, now_ns, receive_ns) == 0:
         tables.counters[counters.DROP_HANDSHAKE] += 1
@@ -171,7 +189,7 @@ def _take_handshake(exchange, frame, at, size, now_ns, receive_ns):
 
 @outer_kernel
 def _take_control(exchange, port, frame, at, size, connection, now_ns, receive_ns):
-    """A message of the FIXP session layer, alone in its datagram."""
+    """A message of the FIXP session layer, alone in its datagram; by UDP from `exchange.udp_fields`."""
     tables = exchange.tables
     if not has_room(exchange, 0):
         tables.counters[counters.DROP_JOURNAL_FULL] += 1
@@ -186,7 +204,7 @@ def _take_control(exchange, port, frame, at, size, connection, now_ns, receive_n
     tables.counters[counters.DATAGRAMS_IN] += 1
     session = np.int64(exchange.journal.session_inputs[index]["session"])
     exchange.watch.heard_ns[session] = now_ns
-    _bind_if_moved(exchange, port, session, connection, now_ns)
+    _bind_if_moved(exchange, port, frame, at, session, connection, now_ns)
     if journal.next_index(exchange.journal) != index:  # the address has taken the record
         index = journal.next_index(exchange.journal)
         ending.read_control(tables, exchange.journal, index, frame, at, size, connection, receive_ns)
@@ -195,37 +213,40 @@ def _take_control(exchange, port, frame, at, size, connection, now_ns, receive_n
 
 
 @inner_kernel
-def take_messages(exchange, port, frame, at, end, session, number, connection, now_ns, receive_ns):
-    """Sequence and decide every message in `frame[at:end]`, the first of which is the session's `number`, by the rules
-    of FIXP's idempotent flow.
+def take_messages(exchange, port, frame, payload_at, at, end, session, number, connection, now_ns, receive_ns):
+    """Sequence and decide every message in `frame[at:end]`, the first of which is the number `number` of the session,
+    which is open, by the rules of FIXP's idempotent flow. The datagram's payload begins at `payload_at`.
 
     A message that cannot be read keeps its number: the next one that can is then beyond a gap, and NotApplied tells
     the client which number was lost. Each message is decoded before the one ahead of it is decided, so that what the
     book will look up for it comes into the cache meanwhile.
     """
     tables = exchange.tables
-    if at == end:
-        return np.int64(_take_heartbeat(exchange, port, session, number, connection, now_ns, receive_ns))
+    if rarely(at == end):
+        return np.int64(
+            _take_heartbeat(exchange, port, frame, payload_at, session, number, connection, now_ns, receive_ns)
+        )
     records = exchange.journal.records
     kind = _UNREAD
-    while at < end:
+    is_open = True
+    while True:
         after = decode.next_message(frame, at, end)
-        if after < 0:
+        if rarely(after < 0):
             tables.counters[-after] += 1
             return -after
-        if not receive.is_open(tables, session, connection):
+        if rarely(not is_open):
             tables.counters[counters.DROP_SESSION_ENDED] += 1
-        elif number < tables.sessions[session]["expected_seq"]:
+        elif rarely(number < tables.sessions[session]["expected_seq"]):
             tables.counters[counters.DROP_DUPLICATE] += 1
-        elif not has_room(exchange, 0):
+        elif rarely(not has_room(exchange, 0)):
             tables.counters[counters.DROP_JOURNAL_FULL] += 1
-            return counters.DROP_JOURNAL_FULL
+            return np.int64(counters.DROP_JOURNAL_FULL)
         else:
-            _bind_if_moved(exchange, port, session, connection, now_ns)
+            _bind_if_moved(exchange, port, frame, payload_at, session, connection, now_ns)
             index = journal.next_index(exchange.journal)
             if kind == _UNREAD:
                 kind = _read_ahead(exchange, frame, at, after, index, session)
-            if kind < 0:
+            if rarely(kind < 0):
                 tables.counters[-kind] += 1
                 kind = _UNREAD
             else:
@@ -234,19 +255,21 @@ def take_messages(exchange, port, frame, at, end, session, number, connection, n
                 journal.commit(tables, exchange.journal, kind, now_ns)
                 stamp(exchange.stages, exchange.stages.sequence)
                 kind = _UNREAD
-                if after < end and journal.has_room(exchange.journal, 1):
+                if rarely(after < end) and journal.has_room(exchange.journal, 1):
                     end_of_next = decode.next_message(frame, after, end)
                     if end_of_next > 0:
                         kind = _read_ahead(exchange, frame, after, end_of_next, index + 1, session)
                 decide(exchange, port, index)
                 stamp(exchange.stages, exchange.stages.match)
-        number += 1
+        if usually(after == end):
+            return np.int64(0)
         at = after
-    return 0
+        number += 1
+        is_open = receive.is_open(tables, session, connection)
 
 
 @outer_kernel
-def _take_heartbeat(exchange, port, session, number, connection, now_ns, receive_ns):
+def _take_heartbeat(exchange, port, frame, payload_at, session, number, connection, now_ns, receive_ns):
     """A Context alone: the session's next message will be `number`."""
     tables = exchange.tables
     tables.counters[counters.HEARTBEATS_IN] += 1
@@ -254,7 +277,7 @@ def _take_heartbeat(exchange, port, session, number, connection, now_ns, receive
         if not has_room(exchange, 0):
             tables.counters[counters.DROP_JOURNAL_FULL] += 1
             return counters.DROP_JOURNAL_FULL
-        _bind_if_moved(exchange, port, session, connection, now_ns)
+        _bind_if_moved(exchange, port, frame, payload_at, session, connection, now_ns)
         inputs.fill_context(exchange.journal, session, number, receive_ns)
         decide(exchange, port, journal.commit(tables, exchange.journal, KIND_CONTEXT, now_ns))
     return 0
@@ -286,16 +309,18 @@ def has_room(exchange, instruments):
 
 
 @inner_kernel
-def _bind_if_moved(exchange, port, session, connection, now_ns):
+def _bind_if_moved(exchange, port, frame, payload_at, session, connection, now_ns):
     """Replies go to where the session's newest message came from; a change is an input like any other. A TCP
     connection is where it is."""
-    if connection == 0 and peer.moved(exchange.tables, session, exchange.udp_fields):
-        _bind(exchange, port, session, now_ns)
+    if connection == 0:
+        if rarely(peer.moved(exchange.tables, session, frame, payload_at)):
+            _bind(exchange, port, frame, payload_at, session, now_ns)
     return 0
 
 
 @outer_kernel
-def _bind(exchange, port, session, now_ns):
+def _bind(exchange, port, frame, payload_at, session, now_ns):
+    udp4.read_addresses(frame, payload_at, exchange.udp_fields)
     index = journal.next_index(exchange.journal)
     peer.fill(exchange.journal, index, session, exchange.udp_fields)
     return decide(exchange, port, journal.commit(exchange.tables, exchange.journal, KIND_SESSION_PEER, now_ns))

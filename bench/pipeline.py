@@ -321,8 +321,9 @@ def run_parse(exchange, octets, start):
         if udp4.parse(octets_of, PKT_CLOCK_FILE, exchange.udp_fields) == 0:
             at, size = exchange.udp_fields[udp4.PAYLOAD_AT], exchange.udp_fields[udp4.PAYLOAD_BYTES]
             by_udp = np.int64(0)
-            drop, _, _, _ = receive.read_context(exchange.tables, octets_of, at, size, by_udp)
-            good += drop == 0
+            if receive.begins_with_context(octets_of, at, size):
+                drop, _, _, _ = receive.read_context(exchange.tables, octets_of, at, by_udp, np.int64(FREE))
+                good += drop == 0
     ticks = read_ticks() - began
     return ticks if good == start.size - 1 else -1
 
