@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import numpy as np
 
+from appliance import room
 from appliance.account_inputs import carry_out_command, check_account, prefetch_account
 from appliance.accounts.admin import is_killed_by
 from appliance.accounts.day import begin_day
 from appliance.book.events import tell_as_it_is
 from appliance.book.match import do_any_request, do_request, hash_of_request, is_pending, prefetch_request, resume
 from appliance.book.queue import displayed_lots
+from appliance.frame_times import times_of
 from appliance.frames_ahead import fetch_frame, fetch_lookups
 from appliance.funds.ledger import take_events
 from appliance.gateway_rings import has_gateway
 from appliance.hold import let_out
 from appliance.outgoing import REPORT_TTL, close_slots, pass_on
-from appliance.publisher import level3, packet, store
+from appliance.publisher import level3, packet
 from appliance.report import refusals, reports, session_messages
 from appliance.report.log import take_firm_numbers
+from appliance.room import has_room, has_room_for_message
 from appliance.sequencer import inputs, journal
 from appliance.session import decode, ending, numbers, peer, receive, requests
 from appliance.session_inputs import (
@@ -31,7 +34,7 @@ from appliance.session_inputs import (
     is_session_input,
     judge_request,
 )
-from appliance.stage_clock import begin_stages, count_span, stamp
+from appliance.stage_clock import begin_stages, stamp
 from appliance.state import DAY_IS_OVER, FEED_SLOT, FREE, NOW_NS, OUTBOX_USED, TURN
 from native import codes, counters
 from native.account_layout import ADMIN_KILL, ADMIN_RESET, KILL_NONE
@@ -58,10 +61,6 @@ from native.layout import (
     KIND_TIMER,
     NO_INDEX,
     PHASE_CLOSED,
-    PKT_CLOCK_FILE,
-    PKT_CLOCK_MASK,
-    PKT_CLOCK_MONOTONIC,
-    PKT_CLOCK_REALTIME,
 )
 from native.limits import EVENTS_MAX, OUTBOX_SLOTS_A_STEP_MAX, OUTBOX_SLOTS_MAX
 from native.lowlevel import bytes_at, rarely, usually
@@ -102,6 +101,7 @@ def begin_turn(exchange, now_ns):
     """A new turn, hence a new burst: what is sequenced in it shares datagrams."""
     exchange.tables.clock[TURN] += 1
     exchange.tables.clock[NOW_NS] = now_ns
+    room.begin_turn(exchange)
     return journal.begin_burst(exchange.journal)
 
 
@@ -112,18 +112,7 @@ def take_frame(exchange, port, packet_descriptor, guess, now_ns, receive_offset_
     tables = exchange.tables
     flags = np.int64(packet_descriptor["flags"])
     stamp_ns = np.int64(packet_descriptor["ts_ns"])
-    clock = flags & PKT_CLOCK_MASK
-    receive_ns = now_ns
-    if clock == PKT_CLOCK_FILE:
-        now_ns = receive_ns = stamp_ns
-        tables.clock[NOW_NS] = max(tables.clock[NOW_NS], now_ns)
-    elif clock == PKT_CLOCK_REALTIME:
-        receive_ns = stamp_ns
-    elif clock == PKT_CLOCK_MONOTONIC:
-        receive_ns = stamp_ns + receive_offset_ns
-    if clock in (PKT_CLOCK_REALTIME, PKT_CLOCK_MONOTONIC):
-        count_span(exchange.stages, exchange.stages.receive, now_ns - receive_ns)
-
+    now_ns, receive_ns = times_of(exchange, flags, stamp_ns, now_ns, receive_offset_ns)
     frame = bytes_at(np.int64(packet_descriptor["data"]), np.int64(packet_descriptor["len"]))
     tables.counters[counters.PACKETS_IN] += 1
     tables.counters[counters.BYTES_IN] += frame.size
@@ -156,7 +145,7 @@ def take_datagram(exchange, port, frame, at, size, connection, guess, now_ns, re
     tables.counters[counters.DATAGRAMS_IN] += 1
     exchange.watch.heard_ns[session] = now_ns
     return take_messages(
-        exchange, port, frame, at, messages_at, at + size, session, number, connection, now_ns, receive_ns
+        exchange, port, frame, at, messages_at, at + size, session, number, connection, guess, now_ns, receive_ns
     )
 
 
@@ -169,22 +158,10 @@ def _take_other(exchange, port, frame, at, size, connection, now_ns, receive_ns)
     if ending.is_control(template):
         return np.int64(_take_control(exchange, port, frame, at, size, connection, now_ns, receive_ns))
     if receive.is_handshake(template) and connection == 0 and has_gateway(exchange.rings):
-        return np.int64(_take_handshake(exchange, frame, at, size, now_ns, receive_ns))
+        return np.int64(pass_on(exchange, frame, at, size, now_ns, receive_ns))
     drop = receive.drop_without_context(size)
     exchange.tables.counters[drop] += 1
     return drop
-
-
-@outer_kernel
-def _take_handshake(exchange, frame, at, size, now_ns, receive_ns):
-    """A Negotiate or Establish from `exchange.udp_fields`, for the gateway to verify."""
-    tables = exchange.tables
-    if pass_on(exchange, frame, at, size, now_ns, receive_ns) == 0:
-        tables.counters[counters.DROP_HANDSHAKE] += 1
-        return counters.DROP_HANDSHAKE
-    tables.counters[counters.DATAGRAMS_IN] += 1
-    tables.counters[counters.HANDSHAKES_IN] += 1
-    return 0
 
 
 @outer_kernel
@@ -213,7 +190,7 @@ def _take_control(exchange, port, frame, at, size, connection, now_ns, receive_n
 
 
 @inner_kernel
-def take_messages(exchange, port, frame, payload_at, at, end, session, number, connection, now_ns, receive_ns):
+def take_messages(exchange, port, frame, payload_at, at, end, session, number, connection, guess, now_ns, receive_ns):
     """Sequence and decide every message in `frame[at:end]`, the first of which is the number `number` of the session,
     which is open, by the rules of FIXP's idempotent flow. The datagram's payload begins at `payload_at`.
 
@@ -229,6 +206,7 @@ def take_messages(exchange, port, frame, payload_at, at, end, session, number, c
     records = exchange.journal.records
     kind = _UNREAD
     is_open = True
+    is_fetched = guess != FREE  # of the first message
     while True:
         after = decode.next_message(frame, at, end)
         if rarely(after < 0):
@@ -238,14 +216,14 @@ def take_messages(exchange, port, frame, payload_at, at, end, session, number, c
             tables.counters[counters.DROP_SESSION_ENDED] += 1
         elif rarely(number < tables.sessions[session]["expected_seq"]):
             tables.counters[counters.DROP_DUPLICATE] += 1
-        elif rarely(not has_room(exchange, 0)):
+        elif rarely(not has_room_for_message(exchange)):
             tables.counters[counters.DROP_JOURNAL_FULL] += 1
             return np.int64(counters.DROP_JOURNAL_FULL)
         else:
             _bind_if_moved(exchange, port, frame, payload_at, session, connection, now_ns)
             index = journal.next_index(exchange.journal)
             if kind == _UNREAD:
-                kind = _read_ahead(exchange, frame, at, after, index, session)
+                kind = _read_ahead(exchange, frame, at, after, index, session, is_fetched)
             if rarely(kind < 0):
                 tables.counters[-kind] += 1
                 kind = _UNREAD
@@ -258,7 +236,7 @@ def take_messages(exchange, port, frame, payload_at, at, end, session, number, c
                 if rarely(after < end) and journal.has_room(exchange.journal, 1):
                     end_of_next = decode.next_message(frame, after, end)
                     if end_of_next > 0:
-                        kind = _read_ahead(exchange, frame, after, end_of_next, index + 1, session)
+                        kind = _read_ahead(exchange, frame, after, end_of_next, index + 1, session, False)
                 decide(exchange, port, index)
                 stamp(exchange.stages, exchange.stages.match)
         if usually(after == end):
@@ -266,6 +244,7 @@ def take_messages(exchange, port, frame, payload_at, at, end, session, number, c
         at = after
         number += 1
         is_open = receive.is_open(tables, session, connection)
+        is_fetched = False
 
 
 @outer_kernel
@@ -284,37 +263,26 @@ def _take_heartbeat(exchange, port, frame, payload_at, session, number, connecti
 
 
 @inner_kernel
-def _read_ahead(exchange, frame, at, after, index, session):
+def _read_ahead(exchange, frame, at, after, index, session, is_fetched):
     """Decode the message from `at` to `after` into the record `index`, and have fetched what book and accounts will
-    look up for it. Returns what `decode` does."""
+    look up for it; the book's part of it is on its way already if it `is_fetched`. Returns what `decode` does."""
     address = np.int64(frame.ctypes.data) + at
     kind = np.int64(decode.decode_at(exchange.tables, exchange.journal, address, after - at, index, session))
     if kind > 0:
         exchange.journal.records[index]["kind"] = kind
-        prefetch_request(exchange.book, exchange.journal.records, index)
+        if rarely(not is_fetched):
+            prefetch_request(exchange.book, exchange.journal.records, index)
         prefetch_account(exchange.accounts, exchange.journal.records, index)
     stamp(exchange.stages, exchange.stages.decode)
     return kind
 
 
 @inner_kernel
-def has_room(exchange, instruments):
-    """Whether an input (and the SESSION_PEER that may go before it) can be written down and published whole, with the
-    phase and the auction of so many `instruments`."""
-    open_orders = np.int64(exchange.book.state[0]["open_orders"])
-    unsent_packets = exchange.outbox.scalars[OUTBOX_USED]  # at most: reports are among them
-    return journal.has_room(exchange.journal, 2) and store.has_room(
-        exchange.feed, open_orders, instruments, unsent_packets
-    )
-
-
-@inner_kernel
 def _bind_if_moved(exchange, port, frame, payload_at, session, connection, now_ns):
     """Replies go to where the session's newest message came from; a change is an input like any other. A TCP
     connection is where it is."""
-    if connection == 0:
-        if rarely(peer.moved(exchange.tables, session, frame, payload_at)):
-            _bind(exchange, port, frame, payload_at, session, now_ns)
+    if connection == 0 and rarely(peer.moved(exchange.tables, session, frame, payload_at)):
+        _bind(exchange, port, frame, payload_at, session, now_ns)
     return 0
 
 

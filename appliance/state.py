@@ -236,8 +236,8 @@ def allocate_outbox(sessions_count: int) -> Outbox:
 
 
 def _slots_for(count: int) -> int:
-    """Size of an open-addressing table that stays at most half full."""
-    return 1 << (2 * count - 1).bit_length() if count > 1 else 2
+    """Size of an open-addressing table that stays at most a quarter full."""
+    return 1 << (4 * count - 1).bit_length()
 
 
 def _insert(slots: np.ndarray, hashed: int, index: int) -> None:
@@ -252,7 +252,7 @@ def _insert(slots: np.ndarray, hashed: int, index: int) -> None:
 def hash_uuid(low, high):
     """Spread of a UUID for `session_slots`: its bits are random already."""
     mixed = low ^ high
-    return (mixed ^ (mixed >> 29)) & 0x7FFFFFFF
+    return mixed ^ (mixed >> 29)
 
 
 @kernel
@@ -268,7 +268,7 @@ def find_name(tables, low, high):
     mask = slots.size - 1
     at = hash_uuid(low, high) & mask
     index = slots[at]
-    while index != FREE:  # at most half full: an empty slot ends the search
+    while index != FREE:  # at most a quarter full: an empty slot ends the search
         if usually((tables.names[index]["uuid_low"] == low) & (tables.names[index]["uuid_high"] == high)):
             break
         at = (at + 1) & mask
@@ -340,7 +340,7 @@ def find_instrument(tables, security_id):
     mask = slots.size - 1
     at = hash_security(security_id) & mask
     index = slots[at]
-    while index != FREE:  # at most half full: an empty slot ends the search
+    while index != FREE:  # at most a quarter full: an empty slot ends the search
         if usually(np.int64(tables.instruments[index]["security_id"]) == security_id):
             break
         at = (at + 1) & mask

@@ -71,8 +71,8 @@ def read_context(tables, frame, at, connection, guess):
 
 @inner_kernel
 def session_at(tables, octets, at, guess):
-    """The session whose UUID lies at `octets[at:at + 16]`, or FREE. `guess` is one that had it a moment ago, or FREE: if
-    it still has, nothing is searched."""
+    """The session whose UUID lies at `octets[at:at + 16]`, or FREE. `guess` is one that had it a moment ago, or FREE:
+    while it has, nothing is searched."""
     low, high = load_u64(octets, at), load_u64(octets, at + 8)
     if usually(guess != FREE):
         row = tables.sessions[guess]

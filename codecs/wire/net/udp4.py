@@ -1,7 +1,7 @@
 """Ethernet II (with or without one 802.1Q tag), IPv4 (RFC 791) and UDP (RFC 768) as kernels.
 
-`find_payload` proves every length against the frame before it reads, and says which counter of `native.counters` a frame
-that it refuses belongs to. `write_headers` puts headers in front of a payload that is already in place.
+`find_payload` proves every length against the frame before it reads, and says which counter of `native.counters` a
+frame that it refuses belongs to. `write_headers` puts headers in front of a payload that is already in place.
 """
 
 from __future__ import annotations
@@ -105,16 +105,14 @@ def find_payload(frame, packet_flags):
     """
     size = np.int64(frame.size)
     if usually(size >= HEADERS_BYTES_MAX):
-        ethertype = load_u16be(frame, 12)
         ip_at = np.int64(ETHERNET_HEADER_BYTES)
-        if rarely(ethertype == _ETHERTYPE_VLAN):
-            ethertype = load_u16be(frame, 16)
+        if rarely(load_u16be(frame, ip_at - 2) == _ETHERTYPE_VLAN):
             ip_at = np.int64(ETHERNET_HEADER_BYTES + VLAN_TAG_BYTES)
         first, second, last = load_u64(frame, ip_at), load_u64(frame, ip_at + 8), load_u32(frame, ip_at + 16)
         total_bytes = load_u16be(frame, ip_at + 2)
         udp_bytes = load_u16be(frame, ip_at + IPV4_HEADER_BYTES + 4)
         if usually(
-            (ethertype == _ETHERTYPE_IPV4)
+            (load_u16be(frame, ip_at - 2) == _ETHERTYPE_IPV4)
             & (first & _FIXED_BITS == _FIXED)
             & (load_u8(frame, ip_at + 9) == _PROTOCOL_UDP)
             & (ip_at + total_bytes <= size)
