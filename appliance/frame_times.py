@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from appliance import stages
 from appliance.stage_clock import count_span
 from appliance.state import NOW_NS
 from native.jit import inner_kernel
@@ -22,5 +23,5 @@ def times_of(exchange, flags, stamp_ns, now_ns, receive_offset_ns):
     elif clock == PKT_CLOCK_MONOTONIC:
         receive_ns = stamp_ns + receive_offset_ns
     if clock in (PKT_CLOCK_REALTIME, PKT_CLOCK_MONOTONIC):
-        count_span(exchange.stages, exchange.stages.receive, now_ns - receive_ns)
+        count_span(exchange.stages, stages.RECEIVE, now_ns - receive_ns)
     return now_ns, receive_ns

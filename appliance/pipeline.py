@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from appliance import room
+from appliance import room, stages
 from appliance.account_inputs import carry_out_command, check_account, prefetch_account
 from appliance.accounts.admin import is_killed_by
 from appliance.accounts.day import begin_day
@@ -43,7 +43,6 @@ from native.jit import far_kernel, inner_kernel, outer_kernel
 from native.layout import (
     COMMAND_ANY_SESSION,
     COMMAND_BY_VENUE,
-    COMMAND_FIRST_OF_BURST,
     COMMAND_PRICE_MISSING,
     COMMAND_SPARES_GTC,
     COMMAND_SPARES_STAYING,
@@ -67,7 +66,6 @@ from native.lowlevel import bytes_at, rarely, usually
 from native.session_layout import CANCEL_SPARES_GTC
 from wire.net import udp4
 
-PREFETCH_RECORDS = 6
 _UNREAD = np.int64(0)
 
 
@@ -92,7 +90,7 @@ def turn(exchange, port, count, now_ns, receive_offset_ns):
             next_session = fetch_lookups(exchange, exchange.rx[i + 1])
         take_frame(exchange, port, exchange.rx[i], session, now_ns, receive_offset_ns)
     drain(exchange, port)
-    stamp(exchange.stages, exchange.stages.send)
+    stamp(exchange.stages, stages.SEND)
     return exchange.journal.scalars[journal.COMMITTED] - before
 
 
@@ -181,8 +179,7 @@ def _take_control(exchange, port, frame, at, size, connection, now_ns, receive_n
     tables.counters[counters.DATAGRAMS_IN] += 1
     session = np.int64(exchange.journal.session_inputs[index]["session"])
     exchange.watch.heard_ns[session] = now_ns
-    _bind_if_moved(exchange, port, frame, at, session, connection, now_ns)
-    if journal.next_index(exchange.journal) != index:  # the address has taken the record
+    if _bind_if_moved(exchange, port, frame, at, session, connection, now_ns):  # the address has taken the record
         index = journal.next_index(exchange.journal)
         ending.read_control(tables, exchange.journal, index, frame, at, size, connection, receive_ns)
     decide(exchange, port, journal.commit(tables, exchange.journal, kind, now_ns))
@@ -198,53 +195,86 @@ def take_messages(exchange, port, frame, payload_at, at, end, session, number, c
     the client which number was lost. Each message is decoded before the one ahead of it is decided, so that what the
     book will look up for it comes into the cache meanwhile.
     """
-    tables = exchange.tables
-    if rarely(at == end):
-        return np.int64(
-            _take_heartbeat(exchange, port, frame, payload_at, session, number, connection, now_ns, receive_ns)
+    is_fetched = guess != FREE
+    if usually(decode.next_message(frame, at, end) == end):
+        kind = _take_message(
+            exchange, port, frame, payload_at, at, end, end, session, number, connection, _UNREAD, is_fetched, now_ns,
+            receive_ns,
+        )  # fmt: skip
+        return max(-kind, np.int64(0))
+    return np.int64(
+        _take_several(
+            exchange, port, frame, payload_at, at, end, session, number, connection, is_fetched, now_ns, receive_ns
         )
-    records = exchange.journal.records
+    )
+
+
+@outer_kernel
+def _take_several(
+    exchange, port, frame, payload_at, at, end, session, number, connection, is_fetched, now_ns, receive_ns
+):
+    """`take_messages` where there is not one, or it is cut short. A Context alone is a heartbeat."""
+    tables = exchange.tables
+    if at == end:
+        return _take_heartbeat(exchange, port, frame, payload_at, session, number, connection, now_ns, receive_ns)
     kind = _UNREAD
     is_open = True
-    is_fetched = guess != FREE  # of the first message
-    while True:
+    while at < end:
         after = decode.next_message(frame, at, end)
-        if rarely(after < 0):
+        if after < 0:
             tables.counters[-after] += 1
             return -after
-        if rarely(not is_open):
-            tables.counters[counters.DROP_SESSION_ENDED] += 1
-        elif rarely(number < tables.sessions[session]["expected_seq"]):
-            tables.counters[counters.DROP_DUPLICATE] += 1
-        elif rarely(not has_room_for_message(exchange)):
-            tables.counters[counters.DROP_JOURNAL_FULL] += 1
-            return np.int64(counters.DROP_JOURNAL_FULL)
+        if is_open:
+            kind = _take_message(
+                exchange, port, frame, payload_at, at, after, end, session, number, connection, kind, is_fetched,
+                now_ns, receive_ns,
+            )  # fmt: skip
+            if kind < 0:
+                return -kind
         else:
-            _bind_if_moved(exchange, port, frame, payload_at, session, connection, now_ns)
-            index = journal.next_index(exchange.journal)
-            if kind == _UNREAD:
-                kind = _read_ahead(exchange, frame, at, after, index, session, is_fetched)
-            if rarely(kind < 0):
-                tables.counters[-kind] += 1
-                kind = _UNREAD
-            else:
-                records[index]["session_seq"] = number
-                records[index]["receive_time_ns"] = receive_ns
-                journal.commit(tables, exchange.journal, kind, now_ns)
-                stamp(exchange.stages, exchange.stages.sequence)
-                kind = _UNREAD
-                if rarely(after < end) and journal.has_room(exchange.journal, 1):
-                    end_of_next = decode.next_message(frame, after, end)
-                    if end_of_next > 0:
-                        kind = _read_ahead(exchange, frame, after, end_of_next, index + 1, session, False)
-                decide(exchange, port, index)
-                stamp(exchange.stages, exchange.stages.match)
-        if usually(after == end):
-            return np.int64(0)
-        at = after
-        number += 1
+            tables.counters[counters.DROP_SESSION_ENDED] += 1
         is_open = receive.is_open(tables, session, connection)
         is_fetched = False
+        number += 1
+        at = after
+    return np.int64(0)
+
+
+@inner_kernel
+def _take_message(
+    exchange, port, frame, payload_at, at, after, end, session, number, connection, kind, is_fetched, now_ns, receive_ns
+):
+    """One message of an open session, `frame[at:after]`; `kind`: of what it was read as already, into the next record,
+    or _UNREAD. Returns the same of the message behind it, or minus the DROP counter with which the datagram ends."""
+    tables = exchange.tables
+    if rarely(number < tables.sessions[session]["expected_seq"]):
+        tables.counters[counters.DROP_DUPLICATE] += 1
+        return _UNREAD
+    if rarely(not has_room_for_message(exchange)):
+        tables.counters[counters.DROP_JOURNAL_FULL] += 1
+        return np.int64(-counters.DROP_JOURNAL_FULL)
+    if _bind_if_moved(exchange, port, frame, payload_at, session, connection, now_ns):
+        kind = _UNREAD  # the address has taken the record that it was read into
+    index = journal.next_index(exchange.journal)
+    if kind == _UNREAD:
+        kind = _read_ahead(exchange, frame, at, after, index, session, is_fetched)
+    if rarely(kind < 0):
+        tables.counters[-kind] += 1
+        return _UNREAD
+    record = exchange.journal.records[index]
+    record["session_seq"] = number
+    record["receive_time_ns"] = receive_ns
+    journal.commit(tables, exchange.journal, kind, now_ns)
+    stamp(exchange.stages, stages.SEQUENCE)
+    kind = _UNREAD
+    if after < end and journal.has_room(exchange.journal, 1):
+        end_of_next = decode.next_message(frame, after, end)
+        if end_of_next > 0:
+            kind = _read_ahead(exchange, frame, after, end_of_next, index + 1, session, False)
+            kind = max(kind, _UNREAD)  # what cannot be read is read again in its turn
+    decide(exchange, port, index)
+    stamp(exchange.stages, stages.MATCH)
+    return kind
 
 
 @outer_kernel
@@ -273,17 +303,18 @@ def _read_ahead(exchange, frame, at, after, index, session, is_fetched):
         if rarely(not is_fetched):
             prefetch_request(exchange.book, exchange.journal.records, index)
         prefetch_account(exchange.accounts, exchange.journal.records, index)
-    stamp(exchange.stages, exchange.stages.decode)
+    stamp(exchange.stages, stages.DECODE)
     return kind
 
 
 @inner_kernel
 def _bind_if_moved(exchange, port, frame, payload_at, session, connection, now_ns):
     """Replies go to where the session's newest message came from; a change is an input like any other. A TCP
-    connection is where it is."""
+    connection is where it is. Returns whether there was one."""
     if connection == 0 and rarely(peer.moved(exchange.tables, session, frame, payload_at)):
         _bind(exchange, port, frame, payload_at, session, now_ns)
-    return 0
+        return True
+    return False
 
 
 @outer_kernel
@@ -524,33 +555,6 @@ def _publish_open_orders(exchange, port, index):
             count = np.int64(0)
     level3.publish(exchange.tables, exchange.outbox, exchange.feed, book.instruments, records, index, events, count)
     return found
-
-
-@outer_kernel
-def replay_record(exchange, port, index):
-    """Decide the record `index` of a journal that exists already, with the datagrams grouped as they were then."""
-    record = exchange.journal.records[index]
-    time_ns = np.int64(record["time_ns"])
-    if np.int64(record["flags"]) & COMMAND_FIRST_OF_BURST:
-        drain(exchange, port)
-        exchange.tables.clock[TURN] += 1
-    exchange.tables.clock[NOW_NS] = time_ns
-    exchange.journal.scalars[journal.COMMITTED] = index + 1
-    exchange.tables.counters[counters.SEQUENCED_INPUTS] += 1
-    return decide(exchange, port, index)
-
-
-@outer_kernel
-def replay_records(exchange, port, start, stop):
-    """Decide the records [start, stop) of a journal again; what the book looks up for each is fetched a few ahead.
-    Returns how many."""
-    records = exchange.journal.records
-    for index in range(start, stop):
-        ahead = index + PREFETCH_RECORDS
-        if ahead < stop and np.int64(records[ahead]["kind"]) < KIND_PHASE:
-            prefetch_request(exchange.book, records, ahead)
-        replay_record(exchange, port, index)
-    return stop - start
 
 
 @outer_kernel

@@ -34,10 +34,11 @@ import numpy as np
 from appliance.account_inputs import check_account
 from appliance.book.match import apply, is_pending, resume
 from appliance.config import Config, demo_session_uuid, parse
+from appliance.decide_again import replay_record
 from appliance.exchange import Exchange, allocate, whole_state_hash
 from appliance.funds.ledger import take_events
 from appliance.loop import allocate_loop, open_day
-from appliance.pipeline import drain, replay_record, turn
+from appliance.pipeline import drain, turn
 from appliance.publisher import level3, packet
 from appliance.replay import LOCAL_MAC, opening_phases, replay_capture, sized_for
 from appliance.report import reports
