@@ -14,7 +14,7 @@ from appliance import stages
 from appliance.histogram import HISTOGRAM_SLOTS
 from appliance.latency import record
 from native.arrays import Arrays
-from native.jit import INTERPRETED, kernel, outer_kernel
+from native.jit import INTERPRETED, far_kernel, kernel
 from native.rim import clock_monotonic_ns
 
 if INTERPRETED or platform.machine() != "x86_64":
@@ -110,7 +110,7 @@ def stamp(clock, stage):
     return 0
 
 
-@outer_kernel
+@far_kernel
 def _count_since(clock, stage):
     scalars = clock.scalars
     ticks = np.int64(read_ticks())
@@ -127,6 +127,6 @@ def count_span(clock, stage, span_ns):
     return 0
 
 
-@outer_kernel
+@far_kernel
 def _count(clock, stage, span_ns):
     return record(clock.every[stage * HISTOGRAM_SLOTS : (stage + 1) * HISTOGRAM_SLOTS], span_ns)

@@ -16,15 +16,16 @@ from numba.core import types
 from numba.core.callconv import RETCODE_OK, CPUCallConv, excinfo_t
 from numba.core.targetconfig import ConfigStack
 
-_of_numba = CPUCallConv.call_function
+of_numba = CPUCallConv.call_function
 
 
-def _call_function(
+def call_function(
     self: Any, builder: Any, callee: Any, resty: Any, argtys: Any, args: Any, attrs: Any = None
 ) -> tuple[Any, Any]:
     flags = ConfigStack.top_or_none()
-    if flags is None or flags.nrt or attrs is not None or not isinstance(resty, types.Number | types.BaseTuple):
-        return _of_numba(self, builder, callee, resty, argtys, args, attrs)  # type: ignore[no-any-return]
+    may_be_none = isinstance(resty, types.Optional | types.NoneType)  # type: ignore[attr-defined]
+    if flags is None or flags.nrt or attrs is not None or may_be_none:
+        return of_numba(self, builder, callee, resty, argtys, args, attrs)  # type: ignore[no-any-return]
     with builder.goto_entry_block():
         result_at = builder.alloca(self.get_return_type(resty).pointee)
         exception_at = builder.alloca(ir.PointerType(excinfo_t))
@@ -38,4 +39,4 @@ def _call_function(
 
 def install() -> None:
     """From now on kernels are called so. Called once, by `native.jit`."""
-    CPUCallConv.call_function = _call_function
+    CPUCallConv.call_function = call_function
