@@ -23,6 +23,7 @@ import numpy as np
 from appliance.book.view import orders
 from appliance.client.book import SIDE_BUY, SIDE_SELL, BookOrder, book_digest
 from appliance.config import Config, parse
+from appliance.decide_again import replay_records
 from appliance.distributor.keeper import DistributorKeeper
 from appliance.distributor.seeds import channels_of, follows_channels
 from appliance.distributor.stores import create_told
@@ -50,7 +51,7 @@ from appliance.loop import (
 )
 from appliance.operator.actions import OperatorError
 from appliance.operator.server import SOCKET_NAME, OperatorServer
-from appliance.pipeline import drain, replay_records
+from appliance.pipeline import drain
 from appliance.recovery.process import command_line
 from appliance.replay import LOCAL_MAC, drops, opening_phases
 from appliance.running_venue import RunningVenue

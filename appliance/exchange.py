@@ -81,7 +81,9 @@ class Exchange(Arrays):
     order_entry_port: np.ndarray
     """int64[1]"""
     udp_fields: np.ndarray
-    """int64[FIELDS_COUNT]: scratch of wire.net.udp4.parse"""
+    """int64[FIELDS_COUNT]: scratch of wire.net.udp4.read_addresses"""
+    room_until: np.ndarray
+    """int64[1]: before the record of this index no message of this turn need ask for room (appliance.room)"""
     rx: np.ndarray
     """PKT[RX_BURST_MAX]"""
     tx: np.ndarray
@@ -329,6 +331,7 @@ def allocate(
         topic_id=np.frombuffer(topic_id(config).bytes, np.uint8).copy(),
         order_entry_port=np.array([config.order_entry.udp_port], np.int64),
         udp_fields=np.zeros(FIELDS_COUNT, np.int64),
+        room_until=np.zeros(1, np.int64),
         rx=np.zeros(RX_BURST_MAX, PKT),
         tx=np.zeros(TX_BURST_MAX, PKT),
         turn_latency=turn_latency,

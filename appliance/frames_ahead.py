@@ -1,7 +1,8 @@
 """What the frames of a burst will look up, fetched while the frame before them is decided.
 
 A guess: fields are read where they stand in an ordinary frame, and nothing is proved but that they lie within it. A
-wrong guess fetches a line that nobody wants. Nothing is written, and nothing that is decided depends on it.
+wrong guess fetches a line that nobody wants. Nothing is written, and nothing that is decided depends on it: of the
+session that was found it is proved again that it is the frame's.
 
 A name is looked for in the book's index at random, and what goes by in the journal and in the logs drives the index out
 of the cache in between: without this, each look comes from further away.
@@ -15,7 +16,7 @@ from appliance.book.index import hash_of, prefetch_entry
 from appliance.session.receive import CONTEXT_BYTES, session_at
 from appliance.state import FREE
 from native.jit import inner_kernel
-from native.lowlevel import bytes_at, load_u16be, load_u64, prefetch
+from native.lowlevel import bytes_at, load_u16be, load_u64, prefetch, rarely
 from wire.gen import fixp
 from wire.gen import order_entry as oe
 from wire.net import udp4
@@ -44,16 +45,16 @@ def fetch_frame(packet_descriptor):
 @inner_kernel
 def fetch_lookups(exchange, packet_descriptor):
     """Start to fetch what the first message of a frame will look up: in the book's index the line of the name that it
-    gives or looks for. Returns 0."""
+    gives or looks for. Returns the session that seems to have sent it, or FREE."""
     frame = bytes_at(np.int64(packet_descriptor["data"]), np.int64(packet_descriptor["len"]))
-    if frame.size < _FRAME_BYTES_MIN or load_u16be(frame, _ETHERTYPE_AT) != _ETHERTYPE_IPV4:
-        return 0
-    session = np.int64(session_at(exchange.tables, frame, _SESSION_AT))
-    if session == FREE:
-        return 0
+    if rarely((frame.size < _FRAME_BYTES_MIN) or load_u16be(frame, _ETHERTYPE_AT) != _ETHERTYPE_IPV4):
+        return np.int64(FREE)
+    session = np.int64(session_at(exchange.tables, frame, _SESSION_AT, np.int64(FREE)))
+    if rarely(session == FREE):
+        return session
     template = oe.get_messageHeader_templateId(frame, _MESSAGE_AT)
     is_new = template in (oe.NewOrderShort_TEMPLATE_ID, oe.NewOrderSingle_TEMPLATE_ID)
     name_at = oe.NewOrderShort_ClOrdID_OFFSET if is_new else oe.OrderCancelRequest_OrigClOrdID_OFFSET
     name = np.uint64(np.int64(load_u64(frame, _BLOCK_AT + name_at)))
     prefetch_entry(exchange.book, hash_of(exchange.book, session, name))
-    return 0
+    return session

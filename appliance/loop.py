@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from appliance import stages
 from appliance.hold import is_crowded, is_empty, is_lost, release
 from appliance.latency import record
 from appliance.pipeline import begin_turn, drain, send, turn
@@ -251,7 +252,7 @@ def _measure(exchange, frames, start_ns, sent_ns, receive_offset_ns):
             received_ns = np.int64(exchange.rx[i]["ts_ns"])
         elif clock == PKT_CLOCK_MONOTONIC:
             received_ns = np.int64(exchange.rx[i]["ts_ns"]) + receive_offset_ns
-        count_span(exchange.stages, exchange.stages.whole, sent_ns - received_ns)
+        count_span(exchange.stages, stages.WHOLE, sent_ns - received_ns)
     turn_ns = sent_ns - start_ns
     record(exchange.turn_latency, turn_ns)
     exchange.tables.counters[counters.BUSY_TURNS] += 1

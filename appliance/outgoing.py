@@ -105,8 +105,20 @@ def close_slots_of(exchange, session):
 
 @outer_kernel
 def pass_on(exchange, frame, at, size, now_ns, receive_ns):
-    """Give the gateway a datagram that may be a stranger's handshake. Returns 1; 0: it has no room, or too many came
-    of late."""
+    """Give the gateway a Negotiate or Establish from `exchange.udp_fields`, to be verified. Returns 0, or the DROP
+    counter that it hit: there is no room, or too many came of late."""
+    tables = exchange.tables
+    if _put_handshake(exchange, frame, at, size, now_ns, receive_ns) == 0:
+        tables.counters[counters.DROP_HANDSHAKE] += 1
+        return counters.DROP_HANDSHAKE
+    tables.counters[counters.DATAGRAMS_IN] += 1
+    tables.counters[counters.HANDSHAKES_IN] += 1
+    return 0
+
+
+@outer_kernel
+def _put_handshake(exchange, frame, at, size, now_ns, receive_ns):
+    """Returns 1, or 0 where it is not passed on."""
     bucket = exchange.watch.handshakes
     if bucket[BUCKET_MAX] > 0:
         bucket[BUCKET_FILLED] = min(

@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import numpy as np
 
+from appliance import room, stages
 from appliance.account_inputs import carry_out_command, check_account, prefetch_account
 from appliance.accounts.admin import is_killed_by
 from appliance.accounts.day import begin_day
 from appliance.book.events import tell_as_it_is
 from appliance.book.match import do_any_request, do_request, hash_of_request, is_pending, prefetch_request, resume
 from appliance.book.queue import displayed_lots
+from appliance.frame_times import times_of
 from appliance.frames_ahead import fetch_frame, fetch_lookups
 from appliance.funds.ledger import take_events
 from appliance.gateway_rings import has_gateway
 from appliance.hold import let_out
 from appliance.outgoing import REPORT_TTL, close_slots, pass_on
-from appliance.publisher import level3, packet, store
+from appliance.publisher import level3, packet
 from appliance.report import refusals, reports, session_messages
 from appliance.report.log import take_firm_numbers
+from appliance.room import has_room, has_room_for_message
 from appliance.sequencer import inputs, journal
 from appliance.session import decode, ending, numbers, peer, receive, requests
 from appliance.session_inputs import (
@@ -31,7 +34,7 @@ from appliance.session_inputs import (
     is_session_input,
     judge_request,
 )
-from appliance.stage_clock import begin_stages, count_span, stamp
+from appliance.stage_clock import begin_stages, stamp
 from appliance.state import DAY_IS_OVER, FEED_SLOT, FREE, NOW_NS, OUTBOX_USED, TURN
 from native import codes, counters
 from native.account_layout import ADMIN_KILL, ADMIN_RESET, KILL_NONE
@@ -40,7 +43,6 @@ from native.jit import far_kernel, inner_kernel, outer_kernel
 from native.layout import (
     COMMAND_ANY_SESSION,
     COMMAND_BY_VENUE,
-    COMMAND_FIRST_OF_BURST,
     COMMAND_PRICE_MISSING,
     COMMAND_SPARES_GTC,
     COMMAND_SPARES_STAYING,
@@ -58,17 +60,12 @@ from native.layout import (
     KIND_TIMER,
     NO_INDEX,
     PHASE_CLOSED,
-    PKT_CLOCK_FILE,
-    PKT_CLOCK_MASK,
-    PKT_CLOCK_MONOTONIC,
-    PKT_CLOCK_REALTIME,
 )
 from native.limits import EVENTS_MAX, OUTBOX_SLOTS_A_STEP_MAX, OUTBOX_SLOTS_MAX
-from native.lowlevel import bytes_at
+from native.lowlevel import bytes_at, rarely, usually
 from native.session_layout import CANCEL_SPARES_GTC
 from wire.net import udp4
 
-PREFETCH_RECORDS = 6
 _UNREAD = np.int64(0)
 
 
@@ -84,14 +81,16 @@ def turn(exchange, port, count, now_ns, receive_offset_ns):
     begin_turn(exchange, now_ns)
     begin_stages(exchange.stages, count)
     before = exchange.journal.scalars[journal.COMMITTED]
+    next_session = np.int64(FREE)
     for i in range(count):
+        session = next_session
         if i + 2 < count:
             fetch_frame(exchange.rx[i + 2])
         if i + 1 < count:
-            fetch_lookups(exchange, exchange.rx[i + 1])
-        take_frame(exchange, port, exchange.rx[i], now_ns, receive_offset_ns)
+            next_session = fetch_lookups(exchange, exchange.rx[i + 1])
+        take_frame(exchange, port, exchange.rx[i], session, now_ns, receive_offset_ns)
     drain(exchange, port)
-    stamp(exchange.stages, exchange.stages.send)
+    stamp(exchange.stages, stages.SEND)
     return exchange.journal.scalars[journal.COMMITTED] - before
 
 
@@ -100,78 +99,72 @@ def begin_turn(exchange, now_ns):
     """A new turn, hence a new burst: what is sequenced in it shares datagrams."""
     exchange.tables.clock[TURN] += 1
     exchange.tables.clock[NOW_NS] = now_ns
+    room.begin_turn(exchange)
     return journal.begin_burst(exchange.journal)
 
 
 @inner_kernel
-def take_frame(exchange, port, packet_descriptor, now_ns, receive_offset_ns):
-    """One frame from its first byte to the last decision that it causes. Returns 0, or the DROP counter that it hit."""
+def take_frame(exchange, port, packet_descriptor, guess, now_ns, receive_offset_ns):
+    """One frame from its first byte to the last decision that it causes. `guess`: the session that `fetch_lookups`
+    found for it, or FREE. Returns 0, or the DROP counter that it hit."""
     tables = exchange.tables
     flags = np.int64(packet_descriptor["flags"])
     stamp_ns = np.int64(packet_descriptor["ts_ns"])
-    clock = flags & PKT_CLOCK_MASK
-    receive_ns = now_ns
-    if clock == PKT_CLOCK_FILE:
-        now_ns = receive_ns = stamp_ns
-        tables.clock[NOW_NS] = max(tables.clock[NOW_NS], now_ns)
-    elif clock == PKT_CLOCK_REALTIME:
-        receive_ns = stamp_ns
-    elif clock == PKT_CLOCK_MONOTONIC:
-        receive_ns = stamp_ns + receive_offset_ns
-    if clock in (PKT_CLOCK_REALTIME, PKT_CLOCK_MONOTONIC):
-        count_span(exchange.stages, exchange.stages.receive, now_ns - receive_ns)
-
+    now_ns, receive_ns = times_of(exchange, flags, stamp_ns, now_ns, receive_offset_ns)
     frame = bytes_at(np.int64(packet_descriptor["data"]), np.int64(packet_descriptor["len"]))
     tables.counters[counters.PACKETS_IN] += 1
     tables.counters[counters.BYTES_IN] += frame.size
-    drop = udp4.parse_inline(frame, flags, exchange.udp_fields)
-    if drop == 0 and exchange.udp_fields[udp4.DESTINATION_PORT] != exchange.order_entry_port[0]:
-        drop = counters.DROP_NOT_FOR_US
-    if drop != 0:
-        tables.counters[drop] += 1
-        return drop
-    at = exchange.udp_fields[udp4.PAYLOAD_AT]
-    size = exchange.udp_fields[udp4.PAYLOAD_BYTES]
-    return take_datagram(exchange, port, frame, at, size, np.int64(0), now_ns, receive_ns)
+    at = udp4.find_payload(frame, flags)
+    if rarely(at < 0):
+        tables.counters[-at] += 1
+        return -at
+    if rarely(udp4.destination_port(frame, at) != exchange.order_entry_port[0]):
+        tables.counters[counters.DROP_NOT_FOR_US] += 1
+        return np.int64(counters.DROP_NOT_FOR_US)
+    size = udp4.payload_bytes(frame, at)
+    return take_datagram(exchange, port, frame, at, size, np.int64(0), guess, now_ns, receive_ns)
 
 
 @inner_kernel
-def take_datagram(exchange, port, frame, at, size, connection, now_ns, receive_ns):
-    """A datagram's payload, `frame[at:at + size]`; `connection`: it came over that TCP connection instead (0: by UDP,
-    from `exchange.udp_fields`). Returns 0, or the DROP counter that it hit.
+def take_datagram(exchange, port, frame, at, size, connection, guess, now_ns, receive_ns):
+    """A datagram's payload, `frame[at:at + size]`, its headers before it; `connection`: it came over that TCP
+    connection instead, without any (0: by UDP). `guess`: whose it seems to be, or FREE. Returns 0, or the DROP counter
+    that it hit.
 
     Inlined down to decoding and deciding, as all of the way in: an array that goes to a function is seven words on the
     stack, and reading them back there waits for the stores."""
     tables = exchange.tables
-    template = receive.template_of(frame, at, size)
-    if ending.is_control(template):
-        return np.int64(_take_control(exchange, port, frame, at, size, connection, now_ns, receive_ns))
-    if receive.is_handshake(template) and connection == 0 and has_gateway(exchange.rings):
-        return np.int64(_take_handshake(exchange, frame, at, size, now_ns, receive_ns))
-    drop, session, number, messages_at = receive.read_context(tables, frame, at, size, connection)
-    if drop != 0:
+    if rarely(not receive.begins_with_context(frame, at, size)):
+        return np.int64(_take_other(exchange, port, frame, at, size, connection, now_ns, receive_ns))
+    drop, session, number, messages_at = receive.read_context(tables, frame, at, connection, guess)
+    if rarely(drop != 0):
         tables.counters[drop] += 1
         return drop
     tables.counters[counters.DATAGRAMS_IN] += 1
     exchange.watch.heard_ns[session] = now_ns
-    return take_messages(exchange, port, frame, messages_at, at + size, session, number, connection, now_ns, receive_ns)
+    return take_messages(
+        exchange, port, frame, at, messages_at, at + size, session, number, connection, guess, now_ns, receive_ns
+    )
 
 
 @outer_kernel
-def _take_handshake(exchange, frame, at, size, now_ns, receive_ns):
-    """A Negotiate or Establish, for the gateway to verify."""
-    tables = exchange.tables
-    if pass_on(exchange, frame, at, size, now_ns, receive_ns) == 0:
-        tables.counters[counters.DROP_HANDSHAKE] += 1
-        return counters.DROP_HANDSHAKE
-    tables.counters[counters.DATAGRAMS_IN] += 1
-    tables.counters[counters.HANDSHAKES_IN] += 1
-    return 0
+def _take_other(exchange, port, frame, at, size, connection, now_ns, receive_ns):
+    """`take_datagram` of what does not begin with a Context."""
+    if connection == 0:
+        udp4.read_addresses(frame, at, exchange.udp_fields)
+    template = receive.template_of(frame, at, size)
+    if ending.is_control(template):
+        return np.int64(_take_control(exchange, port, frame, at, size, connection, now_ns, receive_ns))
+    if receive.is_handshake(template) and connection == 0 and has_gateway(exchange.rings):
+        return np.int64(pass_on(exchange, frame, at, size, now_ns, receive_ns))
+    drop = receive.drop_without_context(size)
+    exchange.tables.counters[drop] += 1
+    return drop
 
 
 @outer_kernel
 def _take_control(exchange, port, frame, at, size, connection, now_ns, receive_ns):
-    """A message of the FIXP session layer, alone in its datagram."""
+    """A message of the FIXP session layer, alone in its datagram; by UDP from `exchange.udp_fields`."""
     tables = exchange.tables
     if not has_room(exchange, 0):
         tables.counters[counters.DROP_JOURNAL_FULL] += 1
@@ -186,8 +179,7 @@ def _take_control(exchange, port, frame, at, size, connection, now_ns, receive_n
     tables.counters[counters.DATAGRAMS_IN] += 1
     session = np.int64(exchange.journal.session_inputs[index]["session"])
     exchange.watch.heard_ns[session] = now_ns
-    _bind_if_moved(exchange, port, session, connection, now_ns)
-    if journal.next_index(exchange.journal) != index:  # the address has taken the record
+    if _bind_if_moved(exchange, port, frame, at, session, connection, now_ns):  # the address has taken the record
         index = journal.next_index(exchange.journal)
         ending.read_control(tables, exchange.journal, index, frame, at, size, connection, receive_ns)
     decide(exchange, port, journal.commit(tables, exchange.journal, kind, now_ns))
@@ -195,58 +187,98 @@ def _take_control(exchange, port, frame, at, size, connection, now_ns, receive_n
 
 
 @inner_kernel
-def take_messages(exchange, port, frame, at, end, session, number, connection, now_ns, receive_ns):
-    """Sequence and decide every message in `frame[at:end]`, the first of which is the session's `number`, by the rules
-    of FIXP's idempotent flow.
+def take_messages(exchange, port, frame, payload_at, at, end, session, number, connection, guess, now_ns, receive_ns):
+    """Sequence and decide every message in `frame[at:end]`, the first of which is the number `number` of the session,
+    which is open, by the rules of FIXP's idempotent flow. The datagram's payload begins at `payload_at`.
 
     A message that cannot be read keeps its number: the next one that can is then beyond a gap, and NotApplied tells
     the client which number was lost. Each message is decoded before the one ahead of it is decided, so that what the
     book will look up for it comes into the cache meanwhile.
     """
+    is_fetched = guess != FREE
+    if usually(decode.next_message(frame, at, end) == end):
+        kind = _take_message(
+            exchange, port, frame, payload_at, at, end, end, session, number, connection, _UNREAD, is_fetched, now_ns,
+            receive_ns,
+        )  # fmt: skip
+        return max(-kind, np.int64(0))
+    return np.int64(
+        _take_several(
+            exchange, port, frame, payload_at, at, end, session, number, connection, is_fetched, now_ns, receive_ns
+        )
+    )
+
+
+@outer_kernel
+def _take_several(
+    exchange, port, frame, payload_at, at, end, session, number, connection, is_fetched, now_ns, receive_ns
+):
+    """`take_messages` where there is not one, or it is cut short. A Context alone is a heartbeat."""
     tables = exchange.tables
     if at == end:
-        return np.int64(_take_heartbeat(exchange, port, session, number, connection, now_ns, receive_ns))
-    records = exchange.journal.records
+        return _take_heartbeat(exchange, port, frame, payload_at, session, number, connection, now_ns, receive_ns)
     kind = _UNREAD
+    is_open = True
     while at < end:
         after = decode.next_message(frame, at, end)
         if after < 0:
             tables.counters[-after] += 1
             return -after
-        if not receive.is_open(tables, session, connection):
-            tables.counters[counters.DROP_SESSION_ENDED] += 1
-        elif number < tables.sessions[session]["expected_seq"]:
-            tables.counters[counters.DROP_DUPLICATE] += 1
-        elif not has_room(exchange, 0):
-            tables.counters[counters.DROP_JOURNAL_FULL] += 1
-            return counters.DROP_JOURNAL_FULL
-        else:
-            _bind_if_moved(exchange, port, session, connection, now_ns)
-            index = journal.next_index(exchange.journal)
-            if kind == _UNREAD:
-                kind = _read_ahead(exchange, frame, at, after, index, session)
+        if is_open:
+            kind = _take_message(
+                exchange, port, frame, payload_at, at, after, end, session, number, connection, kind, is_fetched,
+                now_ns, receive_ns,
+            )  # fmt: skip
             if kind < 0:
-                tables.counters[-kind] += 1
-                kind = _UNREAD
-            else:
-                records[index]["session_seq"] = number
-                records[index]["receive_time_ns"] = receive_ns
-                journal.commit(tables, exchange.journal, kind, now_ns)
-                stamp(exchange.stages, exchange.stages.sequence)
-                kind = _UNREAD
-                if after < end and journal.has_room(exchange.journal, 1):
-                    end_of_next = decode.next_message(frame, after, end)
-                    if end_of_next > 0:
-                        kind = _read_ahead(exchange, frame, after, end_of_next, index + 1, session)
-                decide(exchange, port, index)
-                stamp(exchange.stages, exchange.stages.match)
+                return -kind
+        else:
+            tables.counters[counters.DROP_SESSION_ENDED] += 1
+        is_open = receive.is_open(tables, session, connection)
+        is_fetched = False
         number += 1
         at = after
-    return 0
+    return np.int64(0)
+
+
+@inner_kernel
+def _take_message(
+    exchange, port, frame, payload_at, at, after, end, session, number, connection, kind, is_fetched, now_ns, receive_ns
+):
+    """One message of an open session, `frame[at:after]`; `kind`: of what it was read as already, into the next record,
+    or _UNREAD. Returns the same of the message behind it, or minus the DROP counter with which the datagram ends."""
+    tables = exchange.tables
+    if rarely(number < tables.sessions[session]["expected_seq"]):
+        tables.counters[counters.DROP_DUPLICATE] += 1
+        return _UNREAD
+    if rarely(not has_room_for_message(exchange)):
+        tables.counters[counters.DROP_JOURNAL_FULL] += 1
+        return np.int64(-counters.DROP_JOURNAL_FULL)
+    if _bind_if_moved(exchange, port, frame, payload_at, session, connection, now_ns):
+        kind = _UNREAD  # the address has taken the record that it was read into
+    index = journal.next_index(exchange.journal)
+    if kind == _UNREAD:
+        kind = _read_ahead(exchange, frame, at, after, index, session, is_fetched)
+    if rarely(kind < 0):
+        tables.counters[-kind] += 1
+        return _UNREAD
+    record = exchange.journal.records[index]
+    record["session_seq"] = number
+    record["receive_time_ns"] = receive_ns
+    journal.commit(tables, exchange.journal, kind, now_ns)
+    stamp(exchange.stages, stages.SEQUENCE)
+    kind = _UNREAD
+    if after < end and journal.has_room(exchange.journal, 1):
+        end_of_next = decode.next_message(frame, after, end)
+        if end_of_next > 0:
+            kind = _read_ahead(exchange, frame, after, end_of_next, index + 1, session, False)
+            kind = max(kind, _UNREAD)  # what cannot be read is read again in its turn
+    decide(exchange, port, index)
+    stamp(exchange.stages, stages.MATCH)
+    return kind
 
 
 @outer_kernel
-def _take_heartbeat(exchange, port, session, number, connection, now_ns, receive_ns):
+def _take_heartbeat(exchange, port, frame, payload_at, session, number, connection, now_ns, receive_ns):
     """A Context alone: the session's next message will be `number`."""
     tables = exchange.tables
     tables.counters[counters.HEARTBEATS_IN] += 1
@@ -254,48 +286,40 @@ def _take_heartbeat(exchange, port, session, number, connection, now_ns, receive
         if not has_room(exchange, 0):
             tables.counters[counters.DROP_JOURNAL_FULL] += 1
             return counters.DROP_JOURNAL_FULL
-        _bind_if_moved(exchange, port, session, connection, now_ns)
+        _bind_if_moved(exchange, port, frame, payload_at, session, connection, now_ns)
         inputs.fill_context(exchange.journal, session, number, receive_ns)
         decide(exchange, port, journal.commit(tables, exchange.journal, KIND_CONTEXT, now_ns))
     return 0
 
 
 @inner_kernel
-def _read_ahead(exchange, frame, at, after, index, session):
+def _read_ahead(exchange, frame, at, after, index, session, is_fetched):
     """Decode the message from `at` to `after` into the record `index`, and have fetched what book and accounts will
-    look up for it. Returns what `decode` does."""
+    look up for it; the book's part of it is on its way already if it `is_fetched`. Returns what `decode` does."""
     address = np.int64(frame.ctypes.data) + at
     kind = np.int64(decode.decode_at(exchange.tables, exchange.journal, address, after - at, index, session))
     if kind > 0:
         exchange.journal.records[index]["kind"] = kind
-        prefetch_request(exchange.book, exchange.journal.records, index)
+        if rarely(not is_fetched):
+            prefetch_request(exchange.book, exchange.journal.records, index)
         prefetch_account(exchange.accounts, exchange.journal.records, index)
-    stamp(exchange.stages, exchange.stages.decode)
+    stamp(exchange.stages, stages.DECODE)
     return kind
 
 
 @inner_kernel
-def has_room(exchange, instruments):
-    """Whether an input (and the SESSION_PEER that may go before it) can be written down and published whole, with the
-    phase and the auction of so many `instruments`."""
-    open_orders = np.int64(exchange.book.state[0]["open_orders"])
-    unsent_packets = exchange.outbox.scalars[OUTBOX_USED]  # at most: reports are among them
-    return journal.has_room(exchange.journal, 2) and store.has_room(
-        exchange.feed, open_orders, instruments, unsent_packets
-    )
-
-
-@inner_kernel
-def _bind_if_moved(exchange, port, session, connection, now_ns):
+def _bind_if_moved(exchange, port, frame, payload_at, session, connection, now_ns):
     """Replies go to where the session's newest message came from; a change is an input like any other. A TCP
-    connection is where it is."""
-    if connection == 0 and peer.moved(exchange.tables, session, exchange.udp_fields):
-        _bind(exchange, port, session, now_ns)
-    return 0
+    connection is where it is. Returns whether there was one."""
+    if connection == 0 and rarely(peer.moved(exchange.tables, session, frame, payload_at)):
+        _bind(exchange, port, frame, payload_at, session, now_ns)
+        return True
+    return False
 
 
 @outer_kernel
-def _bind(exchange, port, session, now_ns):
+def _bind(exchange, port, frame, payload_at, session, now_ns):
+    udp4.read_addresses(frame, payload_at, exchange.udp_fields)
     index = journal.next_index(exchange.journal)
     peer.fill(exchange.journal, index, session, exchange.udp_fields)
     return decide(exchange, port, journal.commit(exchange.tables, exchange.journal, KIND_SESSION_PEER, now_ns))
@@ -540,33 +564,6 @@ def _publish_open_orders(exchange, port, index):
             count = np.int64(0)
     level3.publish(exchange.tables, exchange.outbox, exchange.feed, book.instruments, records, index, events, count)
     return found
-
-
-@outer_kernel
-def replay_record(exchange, port, index):
-    """Decide the record `index` of a journal that exists already, with the datagrams grouped as they were then."""
-    record = exchange.journal.records[index]
-    time_ns = np.int64(record["time_ns"])
-    if np.int64(record["flags"]) & COMMAND_FIRST_OF_BURST:
-        drain(exchange, port)
-        exchange.tables.clock[TURN] += 1
-    exchange.tables.clock[NOW_NS] = time_ns
-    exchange.journal.scalars[journal.COMMITTED] = index + 1
-    exchange.tables.counters[counters.SEQUENCED_INPUTS] += 1
-    return decide(exchange, port, index)
-
-
-@outer_kernel
-def replay_records(exchange, port, start, stop):
-    """Decide the records [start, stop) of a journal again; what the book looks up for each is fetched a few ahead.
-    Returns how many."""
-    records = exchange.journal.records
-    for index in range(start, stop):
-        ahead = index + PREFETCH_RECORDS
-        if ahead < stop and np.int64(records[ahead]["kind"]) < KIND_PHASE:
-            prefetch_request(exchange.book, records, ahead)
-        replay_record(exchange, port, index)
-    return stop - start
 
 
 @outer_kernel

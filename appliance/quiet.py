@@ -11,7 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 from appliance.book.match import apply, is_pending, prefetch_request
-from appliance.pipeline import PREFETCH_RECORDS, go_on, replay_record
+from appliance.decide_again import PREFETCH_RECORDS, replay_record
+from appliance.pipeline import go_on
 from appliance.publisher.packet import NEXT_NUMBER
 from appliance.report.log import count_for_firm
 from appliance.report.reports import count_canceled

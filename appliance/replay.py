@@ -16,11 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from appliance.config import Config
+from appliance.decide_again import replay_records
 from appliance.exchange import Exchange, allocate, venue_identity, whole_state_hash, with_epoch_of_log
 from appliance.journal.records import JournalError
 from appliance.journal.whole import load_log
 from appliance.loop import PHASE_BY_SCHEDULE, RUN_END_OF_INPUT, RUN_TURNS_DONE, LoopState, allocate_loop, run
-from appliance.pipeline import drain, replay_records
+from appliance.pipeline import drain
 from appliance.publisher.store import BYTES_A_MESSAGE_MAX
 from native import counters
 from native.codes import sentence_of_error

@@ -26,6 +26,7 @@ from native.layout import (
     KIND_TERMINATE,
 )
 from native.limits import ORDER_SLOT_BITS
+from native.lowlevel import usually
 from native.session_layout import (
     CANCEL_ON_LOSS,
     CANCEL_ON_TERMINATE,
@@ -47,8 +48,18 @@ IS_LOGGED_OUT_AND_GONE = 3
 
 @inner_kernel
 def judge_request(exchange, index, kind):
-    """What the session's own rules say of the request `index`, whose number is taken: throttles, watermark, kill
-    switch, in this order (docs/SESSIONS.md section 4). Returns GOES_ON: risk and book are next, or what was done."""
+    """What the session's own rules say of the request `index`, whose number is taken. Returns GOES_ON: risk and book
+    are next, or what was done."""
+    session = np.int64(exchange.journal.records[index]["session"])
+    if usually((kind != KIND_STATUS_QUERY) & (not requests.has_rules(exchange.tables, session))):
+        return np.int64(GOES_ON)
+    return np.int64(_judge_by_rules(exchange, index, kind))
+
+
+@outer_kernel
+def _judge_by_rules(exchange, index, kind):
+    """`judge_request` of a query, or where there are rules: throttles, watermark, kill switch, in this order
+    (docs/SESSIONS.md section 4)."""
     tables = exchange.tables
     record = exchange.journal.records[index]
     session = np.int64(record["session"])

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from appliance.pipeline import decide, has_room
+from appliance.pipeline import decide
+from appliance.room import has_room
 from appliance.sequencer import journal
 from appliance.session import ending, handshake
 from native import counters

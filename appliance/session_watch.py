@@ -77,7 +77,7 @@ def hear_gateway(exchange, port, now_ns):
     size = rings.scalars[PAYLOAD_BYTES]
     begin_turn(exchange, now_ns)
     if kind == GATEWAY_IN_DATAGRAM and connection != 0:
-        take_datagram(exchange, port, rings.inward, at, size, connection, now_ns, receive_ns)
+        take_datagram(exchange, port, rings.inward, at, size, connection, np.int64(FREE), now_ns, receive_ns)
     elif kind == GATEWAY_IN_HANDSHAKE:
         _take_address(exchange, entry)
         session = np.int64(entry["session"])

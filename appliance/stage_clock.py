@@ -11,9 +11,10 @@ import platform
 import numpy as np
 
 from appliance import stages
+from appliance.histogram import HISTOGRAM_SLOTS
 from appliance.latency import record
 from native.arrays import Arrays
-from native.jit import INTERPRETED, kernel
+from native.jit import INTERPRETED, far_kernel, kernel
 from native.rim import clock_monotonic_ns
 
 if INTERPRETED or platform.machine() != "x86_64":
@@ -47,6 +48,8 @@ class StageClock(Arrays):
     send: np.ndarray
     whole: np.ndarray
     """int64[HISTOGRAM_SLOTS] each"""
+    every: np.ndarray
+    """int64[len(STAGES) * HISTOGRAM_SLOTS]: all of these, one after the other"""
     turns_by_frames: np.ndarray
     """int64[stages.TURN_SLOTS]"""
 
@@ -57,7 +60,8 @@ def allocate_stage_clock(memory: np.ndarray, *, enabled: bool) -> StageClock:
     scalars = np.zeros(SCALARS_COUNT, np.int64)
     scalars[ENABLED] = int(enabled)
     scalars[NS_A_TICK] = 1 << NS_A_TICK_BITS
-    return StageClock(scalars=scalars, turns_by_frames=turns, **histograms)
+    every = memory[: len(stages.STAGES) * HISTOGRAM_SLOTS]
+    return StageClock(scalars=scalars, turns_by_frames=turns, every=every, **histograms)
 
 
 @kernel
@@ -100,19 +104,29 @@ def begin_stages(clock, frames):
 
 @kernel
 def stamp(clock, stage):
-    """A stage ends here: count the time since the stamp before in `stage`, one of the clock's histograms. Returns 0."""
+    """A `stage` (appliance.stages) ends here: count the time since the stamp before. Returns 0."""
+    if clock.scalars[ENABLED] != 0:
+        _count_since(clock, np.int64(stage))
+    return 0
+
+
+@far_kernel
+def _count_since(clock, stage):
     scalars = clock.scalars
-    if scalars[ENABLED] == 0:
-        return 0
     ticks = np.int64(read_ticks())
-    record(stage, ((ticks - scalars[LAST_TICKS]) * scalars[NS_A_TICK]) >> NS_A_TICK_BITS)
+    _count(clock, stage, ((ticks - scalars[LAST_TICKS]) * scalars[NS_A_TICK]) >> NS_A_TICK_BITS)
     scalars[LAST_TICKS] = ticks
     return 0
 
 
 @kernel
 def count_span(clock, stage, span_ns):
-    """Count a time that was measured by the clock itself. Returns 0."""
+    """Count a time of `stage` that was measured by the clock itself. Returns 0."""
     if clock.scalars[ENABLED] != 0:
-        record(stage, span_ns)
+        _count(clock, np.int64(stage), np.int64(span_ns))
     return 0
+
+
+@far_kernel
+def _count(clock, stage, span_ns):
+    return record(clock.every[stage * HISTOGRAM_SLOTS : (stage + 1) * HISTOGRAM_SLOTS], span_ns)

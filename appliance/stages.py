@@ -21,6 +21,7 @@ from appliance.histogram import HEADER_SLOTS, HISTOGRAM_SLOTS, SLOT_COUNT, SLOT_
 from native.limits import RX_BURST_MAX
 
 STAGES: Final = ("receive", "decode", "sequence", "match", "send", "whole")
+RECEIVE, DECODE, SEQUENCE, MATCH, SEND, WHOLE = range(len(STAGES))
 TURN_SLOTS: Final = RX_BURST_MAX + 1
 SLOTS: Final = len(STAGES) * HISTOGRAM_SLOTS + TURN_SLOTS
 

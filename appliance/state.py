@@ -14,6 +14,7 @@ from native.arrays import Arrays
 from native.jit import inner_kernel, kernel
 from native.layout import INSTRUMENT, NEVER_NS
 from native.limits import FRAME_BYTES_MAX, OUTBOX_SLOTS_MAX
+from native.lowlevel import rarely, usually
 from native.session_layout import (
     SESSION,
     SESSION_ESTABLISHED,
@@ -235,8 +236,8 @@ def allocate_outbox(sessions_count: int) -> Outbox:
 
 
 def _slots_for(count: int) -> int:
-    """Size of an open-addressing table that stays at most half full."""
-    return 1 << (2 * count - 1).bit_length() if count > 1 else 2
+    """Size of an open-addressing table that stays at most a quarter full."""
+    return 1 << (4 * count - 1).bit_length()
 
 
 def _insert(slots: np.ndarray, hashed: int, index: int) -> None:
@@ -251,13 +252,13 @@ def _insert(slots: np.ndarray, hashed: int, index: int) -> None:
 def hash_uuid(low, high):
     """Spread of a UUID for `session_slots`: its bits are random already."""
     mixed = low ^ high
-    return (mixed ^ (mixed >> 29)) & 0x7FFFFFFF
+    return mixed ^ (mixed >> 29)
 
 
 @kernel
 def hash_security(security_id):
     """Spread of a SecurityID for `security_slots` (Knuth's multiplicative hash)."""
-    return ((security_id * 2654435761) >> 7) & 0x7FFFFFFF
+    return (security_id * 0x61C88647) >> 7
 
 
 @inner_kernel
@@ -266,24 +267,23 @@ def find_name(tables, low, high):
     slots = tables.session_slots
     mask = slots.size - 1
     at = hash_uuid(low, high) & mask
-    for _ in range(slots.size):  # at most half full: an empty slot ends the search
-        index = slots[at]
-        if index == FREE:
-            return np.int64(FREE)
-        if tables.names[index]["uuid_low"] == low and tables.names[index]["uuid_high"] == high:
-            return index
+    index = slots[at]
+    while index != FREE:  # at most a quarter full: an empty slot ends the search
+        if usually((tables.names[index]["uuid_low"] == low) & (tables.names[index]["uuid_high"] == high)):
+            break
         at = (at + 1) & mask
-    return np.int64(FREE)
+        index = slots[at]
+    return index
 
 
 @inner_kernel
 def find_session(tables, low, high):
     """Index of the session that has this UUID now, or FREE."""
     name = find_name(tables, low, high)
-    if name == FREE:
+    if rarely(name == FREE):
         return np.int64(FREE)
     index = np.int64(tables.names[name]["session"])
-    if np.int64(tables.names[name]["generation"]) != np.int64(tables.sessions[index]["generation"]):
+    if rarely(np.int64(tables.names[name]["generation"]) != np.int64(tables.sessions[index]["generation"])):
         return np.int64(FREE)
     return index
 
@@ -339,14 +339,13 @@ def find_instrument(tables, security_id):
     slots = tables.security_slots
     mask = slots.size - 1
     at = hash_security(security_id) & mask
-    for _ in range(slots.size):
-        index = slots[at]
-        if index == FREE:
-            return FREE
-        if np.int64(tables.instruments[index]["security_id"]) == security_id:
-            return index
+    index = slots[at]
+    while index != FREE:  # at most a quarter full: an empty slot ends the search
+        if usually(np.int64(tables.instruments[index]["security_id"]) == security_id):
+            break
         at = (at + 1) & mask
-    return FREE
+        index = slots[at]
+    return index
 
 
 @kernel

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from appliance.pipeline import begin_turn, decide, drain, has_room
+from appliance.pipeline import begin_turn, decide, drain
+from appliance.room import has_room
 from appliance.sequencer import asked, inputs, journal
 from appliance.state import DAY_IS_OVER, SESSION_DUE_NS
 from native import counters

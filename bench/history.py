@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from appliance.config import Config, parse
+from appliance.decide_again import replay_records
 from appliance.exchange import Exchange, SharedFolder, allocate, venue_identity, whole_state_hash
 from appliance.history.player import Player
 from appliance.history.records import RecordArray
@@ -28,7 +29,7 @@ from appliance.journal.files import LocalFiles
 from appliance.journal.found import FoundLog
 from appliance.journal.records import Cursor
 from appliance.journal.recovery import open_log
-from appliance.pipeline import drain, replay_records
+from appliance.pipeline import drain
 from appliance.venue_log import VenueLog
 from bench.flows import SCENARIOS, make_flow
 from bench.host import report

@@ -34,10 +34,11 @@ import numpy as np
 from appliance.account_inputs import check_account
 from appliance.book.match import apply, is_pending, resume
 from appliance.config import Config, demo_session_uuid, parse
+from appliance.decide_again import replay_record
 from appliance.exchange import Exchange, allocate, whole_state_hash
 from appliance.funds.ledger import take_events
 from appliance.loop import allocate_loop, open_day
-from appliance.pipeline import drain, replay_record, turn
+from appliance.pipeline import drain, turn
 from appliance.publisher import level3, packet
 from appliance.replay import LOCAL_MAC, opening_phases, replay_capture, sized_for
 from appliance.report import reports
@@ -321,8 +322,9 @@ def run_parse(exchange, octets, start):
         if udp4.parse(octets_of, PKT_CLOCK_FILE, exchange.udp_fields) == 0:
             at, size = exchange.udp_fields[udp4.PAYLOAD_AT], exchange.udp_fields[udp4.PAYLOAD_BYTES]
             by_udp = np.int64(0)
-            drop, _, _, _ = receive.read_context(exchange.tables, octets_of, at, size, by_udp)
-            good += drop == 0
+            if receive.begins_with_context(octets_of, at, size):
+                drop, _, _, _ = receive.read_context(exchange.tables, octets_of, at, by_udp, np.int64(FREE))
+                good += drop == 0
     ticks = read_ticks() - began
     return ticks if good == start.size - 1 else -1
 

@@ -20,11 +20,12 @@ if "NUMBA_CACHE_DIR" not in os.environ:
 
 from numba.core import config  # noqa: E402
 
-from native import indexes  # noqa: E402
+from native import calls, indexes  # noqa: E402
 from native.linking import FarDispatcher, InnerDispatcher, KernelDispatcher  # noqa: E402
 
 config.reload_config()  # numba may have been imported, and have read the environment, before us
 indexes.install()
+calls.install()
 
 INTERPRETED = bool(config.DISABLE_JIT)
 """NUMBA_DISABLE_JIT=1: kernels run as plain Python (coverage, debugging)."""

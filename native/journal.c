@@ -27,6 +27,24 @@ static inline uint64_t word_at(const uint8_t *bytes) {
     return word;
 }
 
+/* What a commit writes into a record whose body is there. The header goes into the CRC from registers: to read back what
+ * was just written, in other widths, takes longer than the whole CRC. */
+static inline struct edges edges_to_write(const uint8_t *record, int64_t sequence, int64_t time_ns, int32_t kind,
+                                          int32_t first_of_burst) {
+    uint64_t last = word_at(record + 120) & ~((uint64_t)COMMAND_FIRST_OF_BURST << FLAGS_SHIFT);
+    return (struct edges){(uint64_t)sequence, (uint64_t)time_ns, last | (uint64_t)(first_of_burst != 0) << FLAGS_SHIFT,
+                          (uint32_t)RECORD_BYTES | (uint32_t)kind << 16};
+}
+
+static inline int64_t write_edges(uint8_t *record, const struct edges *edges, uint32_t crc) {
+    uint64_t head = (uint64_t)edges->first << 32 | crc;
+    memcpy(record, &head, 8);
+    memcpy(record + 8, &edges->sequence, 8);
+    memcpy(record + 16, &edges->time_ns, 8);
+    memcpy(record + 120, &edges->last, 8);
+    return crc;
+}
+
 #if defined(__x86_64__)
 #include <nmmintrin.h>
 #include <wmmintrin.h>
@@ -35,10 +53,12 @@ static inline uint64_t word_at(const uint8_t *bytes) {
 #define OVER_80_BYTES 0x39d3b296u
 #define OVER_40_BYTES 0x3da6d0cbu
 
+#define PCLMUL __attribute__((target("sse4.2,pclmul")))
+
 /* Three streams of 40 bytes side by side, since the instruction takes three cycles and one can start in each; the states
  * of the first two are moved over the bytes behind them and added. */
-__attribute__((target("sse4.2,pclmul"))) static uint32_t crc_by_pclmul(const struct edges *edges, const uint8_t *record,
-                                                                         uint32_t crc) {
+PCLMUL __attribute__((always_inline)) static inline uint32_t crc_here(const struct edges *edges, const uint8_t *record,
+                                                                        uint32_t crc) {
     uint64_t one = _mm_crc32_u32(~crc, edges->first), two = 0, three = 0;
     one = _mm_crc32_u64(one, edges->sequence);
     one = _mm_crc32_u64(one, edges->time_ns);
@@ -52,6 +72,16 @@ __attribute__((target("sse4.2,pclmul"))) static uint32_t crc_by_pclmul(const str
     return (uint32_t)~_mm_crc32_u64(three, edges->last ^ moved);
 }
 
+PCLMUL static uint32_t crc_by_pclmul(const struct edges *edges, const uint8_t *record, uint32_t crc) {
+    return crc_here(edges, record, crc);
+}
+
+PCLMUL static int64_t commit_by_pclmul(uint8_t *record, int64_t sequence, int64_t time_ns, int32_t kind,
+                                       int32_t first_of_burst, uint32_t chain_crc32c) {
+    struct edges edges = edges_to_write(record, sequence, time_ns, kind, first_of_burst);
+    return write_edges(record, &edges, crc_here(&edges, record, chain_crc32c));
+}
+
 static int has_pclmul;
 
 __attribute__((constructor)) static void look_at_cpu(void) {
@@ -60,6 +90,8 @@ __attribute__((constructor)) static void look_at_cpu(void) {
 #else
 #define has_pclmul 0
 #define crc_by_pclmul(edges, record, crc) 0
+#define commit_by_pclmul commit_by_table
+static int64_t commit_by_table(uint8_t *, int64_t, int64_t, int32_t, int32_t, uint32_t);
 #endif
 
 /* CRC32C of bytes 4..127 of a record whose edges are in registers. */
@@ -78,21 +110,17 @@ static uint32_t crc_of(const void *record, uint32_t begun_with) {
     return crc_of_edges(&edges, bytes, begun_with);
 }
 
+static int64_t commit_by_table(uint8_t *record, int64_t sequence, int64_t time_ns, int32_t kind, int32_t first_of_burst,
+                               uint32_t chain_crc32c) {
+    struct edges edges = edges_to_write(record, sequence, time_ns, kind, first_of_burst);
+    return write_edges(record, &edges, crc_of_edges(&edges, record, chain_crc32c));
+}
+
 int64_t journal_commit(uint64_t address, int64_t sequence, int64_t time_ns, int32_t kind, int32_t first_of_burst,
                        int64_t chain_crc32c) {
     uint8_t *record = (uint8_t *)(uintptr_t)address;
-    /* The header goes into the CRC from registers: to read back what was just written, in other widths, takes longer
-     * than the whole CRC. */
-    struct edges edges = {(uint64_t)sequence, (uint64_t)time_ns, word_at(record + 120),
-                          (uint32_t)RECORD_BYTES | (uint32_t)kind << 16};
-    edges.last &= ~((uint64_t)COMMAND_FIRST_OF_BURST << FLAGS_SHIFT);
-    edges.last |= (uint64_t)(first_of_burst != 0) << FLAGS_SHIFT;
-    uint32_t crc = crc_of_edges(&edges, record, (uint32_t)chain_crc32c);
-    uint64_t head = (uint64_t)edges.first << 32 | crc;
-    memcpy(record, &head, 8);
-    memcpy(record + 8, &edges.sequence, 16);
-    memcpy(record + 120, &edges.last, 8);
-    return crc;
+    return (has_pclmul ? commit_by_pclmul : commit_by_table)(record, sequence, time_ns, kind, first_of_burst,
+                                                             (uint32_t)chain_crc32c);
 }
 
 int64_t journal_load_acquire(uint64_t address) {

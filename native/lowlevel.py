@@ -43,6 +43,17 @@ for _name, _bits, _float, _signed, _format in (
 _I64 = ir.IntType(64)
 
 
+def word_of(record: np.dtype[np.void], first: str, *others: str) -> int:
+    """Which word (for `load_word` and `store_word`) of `record` begins with the field `first` and holds `others`, one
+    after the other, and nothing else."""
+    fields, names = record.fields, record.names
+    assert fields is not None and names is not None and fields[first][1] % 8 == 0, first
+    at = names.index(first)
+    assert names[at : at + 1 + len(others)] == (first, *others)
+    assert sum(fields[name][0].itemsize for name in (first, *others)) == 8
+    return int(fields[first][1]) // 8
+
+
 def _is_bytes(array: Any) -> bool:
     return isinstance(array, types.Array) and array.dtype == types.uint8 and array.ndim == 1
 
@@ -159,8 +170,10 @@ load_u16 = getter("u16")
 load_u32 = getter("u32")
 load_u64 = getter("u64")
 load_i64 = getter("i64")
+load_i32be = getter("i32be")
 load_u16be = getter("u16be")
 load_u32be = getter("u32be")
+load_u64be = getter("u64be")
 store_u8 = setter("u8")
 store_u16 = setter("u16")
 store_u32 = setter("u32")

@@ -22,16 +22,17 @@ SESSION = record(
         ("state", "u1"),  # SESSION_*
         ("traits", "u1"),  # SESSION_TRAIT_*
         ("kill", "u1"),  # KILL_*: by the kill switch, until reset
-        ("reserved_state", "u1"),
+        ("client_finished", "u1"),  # the client's flow is at its end
         # the second
         ("peer_mac", "i8"),  # BOUND when bound_at_sequence is not 0
         ("local_mac", "i8"),
         ("bound_at_sequence", "i8"),
-        ("peer_ip", "u4"),
+        # as in a frame, whose words are compared with these
         ("local_ip", "u4"),
+        ("peer_ip", "u4"),
         ("vlan_tci", "u4"),
-        ("peer_udp_port", "u2"),
         ("local_udp_port", "u2"),
+        ("peer_udp_port", "u2"),
         ("keepalive_ms", "u4"),  # longest silence of either side; 0: nobody is watched
         ("cancel_window_ms", "u4"),  # how long its orders stay once it is gone
         ("cancel_due_ns", "i8"),  # when its orders are cancelled because it is gone; NEVER_NS: not
@@ -43,9 +44,8 @@ SESSION = record(
         ("cancel_type", "u1"),  # CANCEL_*
         ("handshake_kind", "u1"),  # KIND_NEGOTIATE or KIND_ESTABLISH, of the newest one
         ("was_established", "u1"),
-        ("client_finished", "u1"),  # the client's flow is at its end
-        ("server_finished", "u1"),  # the server's is
-        ("reserved_end", "u1", 41),
+        ("server_finished", "u1"),  # the server's flow is at its end
+        ("reserved_end", "u1", 42),
     ],
     size=192,
 )

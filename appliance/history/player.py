@@ -11,9 +11,10 @@ from types import TracebackType
 import numpy as np
 
 from appliance.config import parse
+from appliance.decide_again import replay_records
 from appliance.exchange import Exchange, allocate
 from appliance.history.state import empty_feed_store, empty_report_log
-from appliance.pipeline import drain, replay_records
+from appliance.pipeline import drain
 from appliance.quiet import replay_quietly
 from appliance.sequencer.journal import BURST_OPEN, COMMITTED, LAST_CRC32C, Journal, views_of
 from appliance.state import QUIET

@@ -55,6 +55,7 @@ NO_STATE: Final[Mapping[str, str]] = {
     "topic_id": "is made from the configuration",
     "order_entry_port": "is made from the configuration",
     "udp_fields": "scratch of one frame",
+    "room_until": "is of one turn",
     "rx": "scratch of one burst",
     "tx": "scratch of one burst",
     "turn_latency": "belongs to a run",

@@ -34,7 +34,7 @@ from native.layout import (
     NO_INDEX,
 )
 from native.limits import QTY_LOTS_MAX
-from native.lowlevel import bytes_at, store_word
+from native.lowlevel import bytes_at, load_u64, store_word, word_of
 from wire.gen import order_entry as oe
 
 _PRICE_NULL = oe.NewOrderSingle_Price_NULL
@@ -43,30 +43,39 @@ _ID_NULL = oe.OrderCancelRequest_OrderID_NULL
 _U32_NULL = oe.NewOrderShort_SelfMatchPreventionID_NULL
 _U16_NULL = oe.NewOrderSingle_CancelGroupID_NULL
 _U8_NULL = oe.OrderMassActionRequest_Side_NULL
+LOW_16 = 0xFFFF
 LOW_32 = 0xFFFFFFFF
 
+# templateId and schemaId of the messages that are read, as one number: so they stand in a header, behind blockLength
+_NEW_ORDER_SHORT = oe.NewOrderShort_TEMPLATE_ID | oe.SCHEMA_ID << 16
+_ORDER_CANCEL_REQUEST = oe.OrderCancelRequest_TEMPLATE_ID | oe.SCHEMA_ID << 16
+_ORDER_CANCEL_REPLACE_REQUEST = oe.OrderCancelReplaceRequest_TEMPLATE_ID | oe.SCHEMA_ID << 16
+_NEW_ORDER_SINGLE = oe.NewOrderSingle_TEMPLATE_ID | oe.SCHEMA_ID << 16
+_ORDER_MASS_ACTION_REQUEST = oe.OrderMassActionRequest_TEMPLATE_ID | oe.SCHEMA_ID << 16
+_ORDER_STATUS_REQUEST = oe.OrderStatusRequest_TEMPLATE_ID | oe.SCHEMA_ID << 16
+_WATERMARK_REQUEST = oe.WatermarkRequest_TEMPLATE_ID | oe.SCHEMA_ID << 16
+_READ = (
+    _NEW_ORDER_SHORT,
+    _ORDER_CANCEL_REQUEST,
+    _ORDER_CANCEL_REPLACE_REQUEST,
+    _NEW_ORDER_SINGLE,
+    _ORDER_MASS_ACTION_REQUEST,
+    _ORDER_STATUS_REQUEST,
+    _WATERMARK_REQUEST,
+)
 
-def _word(first: str, *others: str) -> int:
-    """The word of a COMMAND that begins with the field `first` and holds `others`, one after the other."""
-    fields, names = COMMAND.fields, COMMAND.names
-    assert fields is not None and names is not None and fields[first][1] % 8 == 0, first
-    at = names.index(first)
-    assert names[at : at + 1 + len(others)] == (first, *others)
-    assert sum(fields[name][0].itemsize for name in (first, *others)) == 8
-    return int(fields[first][1]) // 8
 
-
-CL_ORD_ID = _word("cl_ord_id")
-ORIG_CL_ORD_ID = _word("orig_cl_ord_id")
-ORDER_ID = _word("order_id")
-PRICE = _word("price_ticks")
-STOP_PRICE = _word("stop_price_ticks")
-EXPIRE_TIME = _word("expire_time_ns")
-QTY_AND_DISPLAY = _word("qty_lots", "display_qty_lots")
-MIN_QTY_AND_INSTRUMENT = _word("min_qty_lots", "instrument")
-ACCOUNT_AND_PREVENTION = _word("account", "self_match_prevention_id")
-SESSION_AND_GROUPS = _word("session", "cancel_group", "risk_group")
-TERMS = _word("side", "ord_type", "time_in_force", "stp_instruction", "exec_inst", "flags")
+CL_ORD_ID = word_of(COMMAND, "cl_ord_id")
+ORIG_CL_ORD_ID = word_of(COMMAND, "orig_cl_ord_id")
+ORDER_ID = word_of(COMMAND, "order_id")
+PRICE = word_of(COMMAND, "price_ticks")
+STOP_PRICE = word_of(COMMAND, "stop_price_ticks")
+EXPIRE_TIME = word_of(COMMAND, "expire_time_ns")
+QTY_AND_DISPLAY = word_of(COMMAND, "qty_lots", "display_qty_lots")
+MIN_QTY_AND_INSTRUMENT = word_of(COMMAND, "min_qty_lots", "instrument")
+ACCOUNT_AND_PREVENTION = word_of(COMMAND, "account", "self_match_prevention_id")
+SESSION_AND_GROUPS = word_of(COMMAND, "session", "cancel_group", "risk_group")
+TERMS = word_of(COMMAND, "side", "ord_type", "time_in_force", "stp_instruction", "exec_inst", "flags")
 
 
 @inner_kernel
@@ -101,40 +110,25 @@ def _decode(tables, frame, at, records, index, session):
     Returns its KIND, or minus the index of the DROP counter. The header of the record is the sequencer's. Ids from
     2**63 read as negative: np.int64 keeps their bits on the way into an unsigned field, in plain Python too.
     """
-    if oe.get_messageHeader_schemaId(frame, at) != oe.SCHEMA_ID:
-        return np.int64(-counters.DROP_MESSAGE_SCHEMA)
-    template = oe.get_messageHeader_templateId(frame, at)
-    block_bytes = oe.get_messageHeader_blockLength(frame, at)
+    header = load_u64(frame, at)
+    block_bytes = header & LOW_16
+    asked = (header >> 16) & LOW_32
     block = at + oe.messageHeader_SIZE
-    if template == oe.NewOrderShort_TEMPLATE_ID:
-        if block_bytes < oe.NewOrderShort_BLOCK_LENGTH:
-            return np.int64(-counters.DROP_MESSAGE_BLOCK)
+    if asked == _NEW_ORDER_SHORT and block_bytes >= oe.NewOrderShort_BLOCK_LENGTH:
         return _new_order_short(tables, frame, block, records, index, session)
-    if template == oe.OrderCancelRequest_TEMPLATE_ID:
-        if block_bytes < oe.OrderCancelRequest_BLOCK_LENGTH:
-            return np.int64(-counters.DROP_MESSAGE_BLOCK)
+    if asked == _ORDER_CANCEL_REQUEST and block_bytes >= oe.OrderCancelRequest_BLOCK_LENGTH:
         return _cancel(tables, frame, block, records, index, session)
-    if template == oe.OrderCancelReplaceRequest_TEMPLATE_ID:
-        if block_bytes < oe.OrderCancelReplaceRequest_BLOCK_LENGTH:
-            return np.int64(-counters.DROP_MESSAGE_BLOCK)
+    if asked == _ORDER_CANCEL_REPLACE_REQUEST and block_bytes >= oe.OrderCancelReplaceRequest_BLOCK_LENGTH:
         return _replace(tables, frame, block, records, index, session)
-    if template == oe.NewOrderSingle_TEMPLATE_ID:
-        if block_bytes < oe.NewOrderSingle_BLOCK_LENGTH:
-            return np.int64(-counters.DROP_MESSAGE_BLOCK)
+    if asked == _NEW_ORDER_SINGLE and block_bytes >= oe.NewOrderSingle_BLOCK_LENGTH:
         return _new_order_single(tables, frame, block, records, index, session)
-    if template == oe.OrderMassActionRequest_TEMPLATE_ID:
-        if block_bytes < oe.OrderMassActionRequest_BLOCK_LENGTH:
-            return np.int64(-counters.DROP_MESSAGE_BLOCK)
+    if asked == _ORDER_MASS_ACTION_REQUEST and block_bytes >= oe.OrderMassActionRequest_BLOCK_LENGTH:
         return _mass_action(tables, frame, block, records, index, session)
-    if template == oe.OrderStatusRequest_TEMPLATE_ID:
-        if block_bytes < oe.OrderStatusRequest_BLOCK_LENGTH:
-            return np.int64(-counters.DROP_MESSAGE_BLOCK)
+    if asked == _ORDER_STATUS_REQUEST and block_bytes >= oe.OrderStatusRequest_BLOCK_LENGTH:
         return _order_status(frame, block, records, index, session)
-    if template == oe.WatermarkRequest_TEMPLATE_ID:
-        if block_bytes < oe.WatermarkRequest_BLOCK_LENGTH:
-            return np.int64(-counters.DROP_MESSAGE_BLOCK)
+    if asked == _WATERMARK_REQUEST and block_bytes >= oe.WatermarkRequest_BLOCK_LENGTH:
         return _watermark(frame, block, records, index, session)
-    return np.int64(-counters.DROP_MESSAGE_SCHEMA)
+    return np.int64(-counters.DROP_MESSAGE_BLOCK if asked in _READ else -counters.DROP_MESSAGE_SCHEMA)
 
 
 @inner_kernel

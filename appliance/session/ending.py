@@ -79,7 +79,7 @@ def read_control(tables, journal, index, frame, at, size, connection, receive_ns
     block = at + fixp.messageHeader_SIZE
     if block_bytes < _block_bytes(template) or fixp.messageHeader_SIZE + block_bytes > size:
         return np.int64(-counters.DROP_SESSION_MESSAGE)
-    session = session_at(tables, frame, block)  # SessionId is the first field of them all
+    session = session_at(tables, frame, block, np.int64(FREE))  # SessionId is the first field of them all
     if session == FREE:
         return np.int64(-counters.DROP_SESSION_UNKNOWN)
     if not is_open(tables, session, connection):

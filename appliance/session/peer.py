@@ -6,26 +6,28 @@ import numpy as np
 
 from native.jit import inner_kernel, kernel
 from native.layout import SESSION_PEER
-from native.lowlevel import bytes_at
+from native.lowlevel import bytes_at, load_word, word_of
+from native.session_layout import SESSION
 from wire.net import udp4
 
 _PEER_BYTES = SESSION_PEER.itemsize
+_IPS = word_of(SESSION, "local_ip", "peer_ip")
+_PORTS_AND_VLAN = word_of(SESSION, "vlan_tci", "local_udp_port", "peer_udp_port")
 
 
 @inner_kernel
-def moved(tables, session, fields):
-    """Whether the datagram of `fields` (wire.net.udp4) came from, or to, another address than the session's last."""
-    row = tables.sessions[session]
-    differences = (
-        (row["peer_mac"] ^ fields[udp4.SOURCE_MAC])
-        | (row["local_mac"] ^ fields[udp4.DESTINATION_MAC])
-        | (np.int64(row["peer_ip"]) ^ fields[udp4.SOURCE_IP])
-        | (np.int64(row["local_ip"]) ^ fields[udp4.DESTINATION_IP])
-        | (np.int64(row["peer_udp_port"]) ^ fields[udp4.SOURCE_PORT])
-        | (np.int64(row["local_udp_port"]) ^ fields[udp4.DESTINATION_PORT])
-        | (np.int64(row["vlan_tci"]) ^ fields[udp4.VLAN_TCI])
+def moved(tables, session, frame, at):
+    """Whether the datagram whose payload is at `frame[at]` came from, or to, another address than the session's
+    last."""
+    sessions = tables.sessions
+    row = sessions[session]
+    return (
+        (load_word(sessions, session, _IPS) != udp4.ips(frame, at))
+        | (load_word(sessions, session, _PORTS_AND_VLAN) != udp4.ports_and_vlan(frame, at))
+        | (row["peer_mac"] != udp4.source_mac(frame))
+        | (row["local_mac"] != udp4.destination_mac(frame))
+        | (row["bound_at_sequence"] == 0)
     )
-    return (differences != 0) | (row["bound_at_sequence"] == 0)
 
 
 @kernel

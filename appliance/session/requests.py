@@ -23,11 +23,15 @@ from native import codes
 from native.account_layout import KILL_ALL
 from native.jit import inner_kernel, kernel
 from native.layout import KIND_CANCEL, KIND_MASS_CANCEL, KIND_NEW_ORDER, KIND_REPLACE, KIND_STATUS_QUERY
-from native.session_layout import SESSION_TRAIT_INCREASING
+from native.lowlevel import load_word, word_of
+from native.session_layout import SESSION, SESSION_TRAIT_INCREASING
 
 THROTTLED = 1
 THROTTLED_OUT = 2
 _SIGN = -(1 << 63)
+_STATE = word_of(SESSION, "account", "state", "traits", "kill", "client_finished")
+_RULES = (SESSION_TRAIT_INCREASING << 40 | 0xFF << 48 | 0xFF << 56) - (1 << 64)
+"""The bits of that word with which a session has rules: increasing ClOrdIDs, any kill, its flow's end."""
 
 
 @inner_kernel
@@ -106,14 +110,9 @@ def why_not(tables, session, kind):
 
 @kernel
 def has_rules(tables, session):
-    """Whether anything of this module can have a word about the session's requests."""
-    row = tables.sessions[session]
-    return (
-        tables.throttle_rules[THROTTLE_PART_NS] != 0
-        or np.int64(row["traits"]) & SESSION_TRAIT_INCREASING != 0
-        or np.int64(row["kill"]) == KILL_ALL
-        or np.int64(row["client_finished"]) != 0
-    )
+    """Whether anything of this module can have a word about the session's requests, or they are at their end."""
+    state = load_word(tables.sessions, session, _STATE)
+    return (state & _RULES != 0) | (tables.throttle_rules[THROTTLE_PART_NS] != 0)
 
 
 @kernel

@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from appliance.accounts.day import begin_day
+from appliance.decide_again import replay_record
 from appliance.exchange import allocate, whole_state_hash
-from appliance.pipeline import drain, replay_record
+from appliance.pipeline import drain
 from appliance.sequencer.journal import COMMITTED
 from native import counters
 from native.jit import INTERPRETED

@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from appliance.config import Config
+from appliance.decide_again import replay_records
 from appliance.exchange import Exchange, allocate, whole_state_hash
 from appliance.history.player import Player
-from appliance.pipeline import drain, replay_records
+from appliance.pipeline import drain
 from appliance.report.log import ENTRY_BYTES
 from native.ports import PortConfig, open_port
 from native.session_layout import SESSION

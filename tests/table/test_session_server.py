@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 from appliance.pipeline import begin_turn, cancel_of_killed, cancel_orders, drain
 from appliance.session.requests import set_kill
 from native.account_layout import KILL_ALL, KILL_BUT_REDUCING, KILL_NONE
-from native.layout import NO_INDEX
+from native.layout import KIND_SESSION_PEER, NO_INDEX
 from pcap.datagrams import VENUE
 from tests.session_rig import BLOCKS, PROOF, Party, SessionRig, keyed_config, name_of
 from tests.venue_rig import ORDERS, cancel, mass_cancel, new, replace, single
@@ -384,6 +385,18 @@ def test_established(steps: list[Do], expected: list[Said]) -> None:
 @ids(THROTTLED)
 def test_throttled(steps: list[Do], expected: list[Said]) -> None:
     tell(keyed_config(throttle=THROTTLE), LOGGED_ON, steps, expected)
+
+
+def test_what_was_read_ahead_is_read_again_behind_a_new_address() -> None:
+    """A provisioned session that is logged out in the middle of a datagram is bound again by the next message of it,
+    which had been read into the record that the address takes."""
+    requests = [new(number, Account=99, OrderQty=number) for number in range(1, 8)]
+    with SessionRig(keyed_config(throttle=THROTTLE)) as rig:
+        rig.send(at(PROVISIONED, 1, *requests))
+        index = np.flatnonzero(rig.exchange.journal.records["session_seq"] == 6)[-1]
+        written = rig.exchange.journal.records[index]
+        assert rig.exchange.journal.records[index - 1]["kind"] == KIND_SESSION_PEER
+        assert (written["cl_ord_id"], written["qty_lots"], written["session"]) == (6, 6, PROVISIONED.row)
 
 
 @pytest.mark.parametrize("moved", [PROVISIONED, A], ids=["provisioned", "keyed"])

@@ -11,11 +11,18 @@ from appliance.config import Config
 from appliance.exchange import Exchange, allocate, whole_state_hash
 from appliance.frames_ahead import fetch_frame, fetch_lookups
 from appliance.replay import LOCAL_MAC
+from appliance.session.receive import session_at
+from appliance.state import FREE
 from native.jit import kernel
 from native.layout import PKT
 from pcap.generate import generate
 from pcap.messages import encode_request
 from tests.venue_rig import Client
+
+
+@kernel
+def session_of(exchange: Exchange, octets: Any, guess: int) -> int:
+    return session_at(exchange.tables, octets, 0, guess)
 
 
 @kernel
@@ -45,3 +52,13 @@ def test_any_frame_is_looked_at_and_nothing_changes() -> None:
             garbage[draws.randrange(len(garbage))] = draws.randrange(256)
             look_at(exchange, bytes(garbage))
     assert whole_state_hash(exchange) == before[0] and (exchange.tables.counters == before[1]).all()
+
+
+def test_a_wrong_guess_is_searched() -> None:
+    exchange = allocate(Config(), local_mac=LOCAL_MAC)
+    for session in range(exchange.tables.sessions.size):
+        octets = np.frombuffer(Client(session + 1).uuid, np.uint8)
+        for guess in (FREE, session, (session + 1) % exchange.tables.sessions.size):
+            assert session_of(exchange, octets, guess) == session
+    for guess in (FREE, 0):
+        assert session_of(exchange, np.arange(16, dtype=np.uint8), guess) == FREE

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from appliance.decide_again import replay_records
 from appliance.exchange import allocate
 from appliance.history.state import load, save
-from appliance.pipeline import drain, replay_records
+from appliance.pipeline import drain
 from tests.session_rig import Party, SessionRig, keyed_config
 from tests.venue_rig import new
 

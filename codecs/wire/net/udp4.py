@@ -1,7 +1,7 @@
 """Ethernet II (with or without one 802.1Q tag), IPv4 (RFC 791) and UDP (RFC 768) as kernels.
 
-`parse` proves every length against the frame before it reads, and says which counter of `native.counters` a frame that
-it refuses belongs to. `write_headers` puts headers in front of a payload that is already in place.
+`find_payload` proves every length against the frame before it reads, and says which counter of `native.counters` a
+frame that it refuses belongs to. `write_headers` puts headers in front of a payload that is already in place.
 """
 
 from __future__ import annotations
@@ -9,9 +9,22 @@ from __future__ import annotations
 import numpy as np
 
 from native import counters
-from native.jit import inner_kernel, kernel
+from native.jit import inner_kernel, kernel, outer_kernel
 from native.layout import PKT_UDP_CHECKSUM_COMPLETE, VLAN_NONE
-from native.lowlevel import load_u8, load_u16be, load_u32, load_u32be, store_u16be, store_u32be, store_u64be
+from native.lowlevel import (
+    load_i32be,
+    load_u8,
+    load_u16be,
+    load_u32,
+    load_u32be,
+    load_u64,
+    load_u64be,
+    rarely,
+    store_u16be,
+    store_u32be,
+    store_u64be,
+    usually,
+)
 
 # what `parse` finds, as indexes of its int64 array
 SOURCE_MAC = 0
@@ -39,6 +52,11 @@ _DONT_FRAGMENT = 0x4000
 _MORE_FRAGMENTS_OR_OFFSET = 0x3FFF
 _VERSION_AND_WORDS = 0x4500
 """IPv4, a header of five words, type of service 0."""
+_FIXED = 0x45
+_FIXED_BITS = 0xFF3F_0000_0000_00FF - (1 << 64)
+"""Of the first 8 bytes of a header, read little-endian: version and words, and that it is no fragment."""
+_LOW_32 = 0xFFFFFFFF
+_MAC = 0xFFFF_FFFF_FFFF
 
 
 @kernel
@@ -61,89 +79,170 @@ def checksum_fold(total):
     return ~total & 0xFFFF
 
 
-@inner_kernel
-def _ipv4_header_is_whole(buf, at):
-    """Whether the checksum of the 20 bytes at `at` is right. The sum is the same in any byte order (RFC 1071, 2B), so
-    five words of 32 bits do."""
-    total = load_u32(buf, at) + load_u32(buf, at + 4) + load_u32(buf, at + 8)
-    total += load_u32(buf, at + 12) + load_u32(buf, at + 16)
-    total = (total & 0xFFFFFFFF) + (total >> 32)
-    total = (total & 0xFFFF) + (total >> 16)
-    total = (total & 0xFFFF) + (total >> 16)
-    return (total & 0xFFFF) + (total >> 16) == 0xFFFF
-
-
-@kernel
-def _mac(buf, at):
-    return (load_u16be(buf, at) << 32) | load_u32be(buf, at + 2)
-
-
 @kernel
 def parse(frame, packet_flags, fields):
-    """`parse_inline` as a function of its own."""
-    return parse_inline(frame, packet_flags, fields)
+    """Find the UDP payload of `frame` (uint8[:]) and write addresses and place into `fields` (int64[FIELDS_COUNT]).
+
+    Returns 0, or the index of the DROP counter that says why the frame goes no further: see `find_payload`.
+    """
+    at = find_payload(frame, packet_flags)
+    if at < 0:
+        return -at
+    read_addresses(frame, at, fields)
+    fields[PAYLOAD_AT] = at
+    fields[PAYLOAD_BYTES] = payload_bytes(frame, at)
+    return np.int64(0)
 
 
 @inner_kernel
-def parse_inline(frame, packet_flags, fields):
-    """Find the UDP payload of `frame` (uint8[:]) and write addresses and place into `fields` (int64[FIELDS_COUNT]).
+def find_payload(frame, packet_flags):
+    """Where the UDP payload of `frame` (uint8[:]) begins, or minus the index of the DROP counter that says why the
+    frame goes no further.
 
-    Returns 0, or the index of the DROP counter that says why the frame goes no further. The UDP checksum is verified
-    only where `packet_flags` has PKT_UDP_CHECKSUM_COMPLETE and the sender computed one (0: it did not, RFC 768).
+    The UDP checksum is verified only where `packet_flags` has PKT_UDP_CHECKSUM_COMPLETE and the sender computed one (0:
+    it did not, RFC 768). Nearly every frame is good, and a few wide loads prove that; what is wrong with another one
+    `_find_payload` finds out step by step.
     """
     size = np.int64(frame.size)
+    if usually(size >= HEADERS_BYTES_MAX):
+        ip_at = np.int64(ETHERNET_HEADER_BYTES)
+        if rarely(load_u16be(frame, ip_at - 2) == _ETHERTYPE_VLAN):
+            ip_at = np.int64(ETHERNET_HEADER_BYTES + VLAN_TAG_BYTES)
+        first, second, last = load_u64(frame, ip_at), load_u64(frame, ip_at + 8), load_u32(frame, ip_at + 16)
+        total_bytes = load_u16be(frame, ip_at + 2)
+        udp_bytes = load_u16be(frame, ip_at + IPV4_HEADER_BYTES + 4)
+        if usually(
+            (load_u16be(frame, ip_at - 2) == _ETHERTYPE_IPV4)
+            & (first & _FIXED_BITS == _FIXED)
+            & (load_u8(frame, ip_at + 9) == _PROTOCOL_UDP)
+            & (ip_at + total_bytes <= size)
+            & (udp_bytes >= UDP_HEADER_BYTES)
+            & (udp_bytes + IPV4_HEADER_BYTES <= total_bytes)
+            & _ipv4_header_is_whole(first, second, last)
+        ):
+            at = ip_at + IPV4_HEADER_BYTES + UDP_HEADER_BYTES
+            if rarely(packet_flags & PKT_UDP_CHECKSUM_COMPLETE != 0):
+                return np.int64(_if_whole(frame, at))
+            return at
+    return np.int64(_find_payload(frame, packet_flags))
+
+
+@inner_kernel
+def _ipv4_header_is_whole(first, second, last):
+    """Whether the checksum of a header of 20 bytes, two words of 64 bits and one of 32, is right: the sum of the 16-bit
+    words in one's complement is then 0xFFFF, in any byte order (RFC 1071, 2B). 2**16 leaves 1 when divided by 0xFFFF,
+    so the sum of wider words leaves the same as theirs; 0 is what 0xFFFF leaves."""
+    total = (first & _LOW_32) + ((first >> 32) & _LOW_32) + (second & _LOW_32) + ((second >> 32) & _LOW_32) + last
+    return total % 0xFFFF == 0
+
+
+@outer_kernel
+def _find_payload(frame, packet_flags):
+    """`find_payload` of any frame, each reason to refuse one in its turn."""
+    size = np.int64(frame.size)
     if size < ETHERNET_HEADER_BYTES:
-        return counters.DROP_FRAME_TRUNCATED
+        return np.int64(-counters.DROP_FRAME_TRUNCATED)
     ip_at = np.int64(ETHERNET_HEADER_BYTES)
     ethertype = load_u16be(frame, 12)
-    vlan_tci = np.int64(VLAN_NONE)
     if ethertype == _ETHERTYPE_VLAN:
         if size < ETHERNET_HEADER_BYTES + VLAN_TAG_BYTES:
-            return counters.DROP_FRAME_TRUNCATED
-        vlan_tci = load_u16be(frame, 14)
+            return np.int64(-counters.DROP_FRAME_TRUNCATED)
         ethertype = load_u16be(frame, 16)
         ip_at += VLAN_TAG_BYTES
     if ethertype != _ETHERTYPE_IPV4:
-        return counters.DROP_NOT_IPV4
+        return np.int64(-counters.DROP_NOT_IPV4)
 
     if size < ip_at + IPV4_HEADER_BYTES:
-        return counters.DROP_IPV4_HEADER
+        return np.int64(-counters.DROP_IPV4_HEADER)
     version_and_words = load_u8(frame, ip_at)
     if version_and_words >> 4 != 4 or version_and_words & 15 < 5:
-        return counters.DROP_IPV4_HEADER
+        return np.int64(-counters.DROP_IPV4_HEADER)
     if version_and_words & 15 > 5:
-        return counters.DROP_IPV4_OPTIONS
+        return np.int64(-counters.DROP_IPV4_OPTIONS)
     total_bytes = load_u16be(frame, ip_at + 2)
     if total_bytes < IPV4_HEADER_BYTES or ip_at + total_bytes > size:
-        return counters.DROP_IPV4_LENGTH
-    if not _ipv4_header_is_whole(frame, ip_at):
-        return counters.DROP_IPV4_CHECKSUM
+        return np.int64(-counters.DROP_IPV4_LENGTH)
+    if checksum_fold(checksum_add(np.int64(0), frame, ip_at, IPV4_HEADER_BYTES)) != 0:
+        return np.int64(-counters.DROP_IPV4_CHECKSUM)
     if load_u16be(frame, ip_at + 6) & _MORE_FRAGMENTS_OR_OFFSET != 0:
-        return counters.DROP_IPV4_FRAGMENT
+        return np.int64(-counters.DROP_IPV4_FRAGMENT)
     if load_u8(frame, ip_at + 9) != _PROTOCOL_UDP:
-        return counters.DROP_NOT_UDP
+        return np.int64(-counters.DROP_NOT_UDP)
 
     udp_at = ip_at + IPV4_HEADER_BYTES
     udp_room = total_bytes - IPV4_HEADER_BYTES
     if udp_room < UDP_HEADER_BYTES:
-        return counters.DROP_UDP_LENGTH
+        return np.int64(-counters.DROP_UDP_LENGTH)
     udp_bytes = load_u16be(frame, udp_at + 4)
     if udp_bytes < UDP_HEADER_BYTES or udp_bytes > udp_room:
-        return counters.DROP_UDP_LENGTH
-    if packet_flags & PKT_UDP_CHECKSUM_COMPLETE != 0 and load_u16be(frame, udp_at + 6) != 0:
-        pseudo = checksum_add(np.int64(_PROTOCOL_UDP) + udp_bytes, frame, ip_at + 12, 8)
-        if checksum_fold(checksum_add(pseudo, frame, udp_at, udp_bytes)) != 0:
-            return counters.DROP_UDP_CHECKSUM
+        return np.int64(-counters.DROP_UDP_LENGTH)
+    at = udp_at + UDP_HEADER_BYTES
+    return np.int64(_if_whole(frame, at)) if packet_flags & PKT_UDP_CHECKSUM_COMPLETE != 0 else at
 
-    fields[DESTINATION_MAC] = _mac(frame, 0)
-    fields[SOURCE_MAC] = _mac(frame, 6)
-    fields[VLAN_TCI] = vlan_tci
-    fields[SOURCE_IP] = load_u32be(frame, ip_at + 12)
-    fields[DESTINATION_IP] = load_u32be(frame, ip_at + 16)
-    fields[SOURCE_PORT] = load_u16be(frame, udp_at)
-    fields[DESTINATION_PORT] = load_u16be(frame, udp_at + 2)
-    fields[PAYLOAD_AT] = udp_at + UDP_HEADER_BYTES
-    fields[PAYLOAD_BYTES] = udp_bytes - UDP_HEADER_BYTES
+
+@outer_kernel
+def _if_whole(frame, at):
+    """`at`, or minus DROP_UDP_CHECKSUM where the datagram whose payload is there has a wrong checksum."""
+    udp_at = at - UDP_HEADER_BYTES
+    udp_bytes = load_u16be(frame, udp_at + 4)
+    if load_u16be(frame, udp_at + 6) != 0:
+        pseudo = checksum_add(np.int64(_PROTOCOL_UDP) + udp_bytes, frame, udp_at - 8, 8)
+        if checksum_fold(checksum_add(pseudo, frame, udp_at, udp_bytes)) != 0:
+            return np.int64(-counters.DROP_UDP_CHECKSUM)
+    return np.int64(at)
+
+
+@inner_kernel
+def payload_bytes(frame, at):
+    """Size of the payload that `find_payload` found at `at`."""
+    return load_u16be(frame, at - 4) - UDP_HEADER_BYTES
+
+
+@inner_kernel
+def destination_port(frame, at):
+    """UDP port to which the payload at `at` was sent."""
+    return load_u16be(frame, at - 6)
+
+
+@inner_kernel
+def source_mac(frame):
+    """Of a whole frame, as all of these."""
+    return (load_u64be(frame, 6) >> 16) & _MAC
+
+
+@inner_kernel
+def destination_mac(frame):
+    return (load_u64be(frame, 0) >> 16) & _MAC
+
+
+@inner_kernel
+def ips(frame, at):
+    """Source << 32 | destination, of the payload at `at`."""
+    return load_u64be(frame, at - 16)
+
+
+@inner_kernel
+def ports_and_vlan(frame, at):
+    """Source port << 48 | destination port << 32 | `vlan_tci`, of the payload at `at`."""
+    return (load_i32be(frame, at - 8) << 32) | vlan_tci(frame, at)
+
+
+@inner_kernel
+def vlan_tci(frame, at):
+    """TCI of the frame's tag, or VLAN_NONE; its payload is at `at`."""
+    return np.int64(VLAN_NONE) if usually(at == HEADERS_BYTES) else load_u16be(frame, 14)
+
+
+@kernel
+def read_addresses(frame, at, fields):
+    """Write where a frame came from and went to into `fields` (int64[FIELDS_COUNT]); its payload is at `at`."""
+    fields[DESTINATION_MAC] = destination_mac(frame)
+    fields[SOURCE_MAC] = source_mac(frame)
+    fields[VLAN_TCI] = vlan_tci(frame, at)
+    fields[SOURCE_IP] = load_u32be(frame, at - 16)
+    fields[DESTINATION_IP] = load_u32be(frame, at - 12)
+    fields[SOURCE_PORT] = load_u16be(frame, at - 8)
+    fields[DESTINATION_PORT] = load_u16be(frame, at - 6)
     return 0
 
 

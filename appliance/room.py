@@ -1,0 +1,55 @@
+"""Whether an input has room: in the journal, to be written down, and in the feed store, for what it causes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from appliance.publisher import store
+from appliance.sequencer import journal
+from appliance.state import OUTBOX_USED
+from native.jit import inner_kernel, outer_kernel
+from native.lowlevel import usually
+
+RECORDS_AT_ONCE = 64
+"""For how many records the tables are asked at once."""
+
+
+@inner_kernel
+def has_room(exchange, instruments):
+    """Whether an input (and the SESSION_PEER that may go before it) can be written down and published whole, with the
+    phase and the auction of so many `instruments`."""
+    return _has_room(exchange, np.int64(1), instruments)
+
+
+@inner_kernel
+def has_room_for_message(exchange):
+    """`has_room` of a client's message. Where there is plenty, one look holds for many messages of a turn."""
+    if usually(journal.next_index(exchange.journal) < exchange.room_until[0]):
+        return True
+    return _look(exchange) != 0
+
+
+@inner_kernel
+def begin_turn(exchange):
+    """In a new turn the tables are asked again."""
+    exchange.room_until[0] = 0
+
+
+@outer_kernel
+def _look(exchange):
+    """As `has_room_for_message`: 1 or 0. Each message may add an order to those that the last one cancels."""
+    if _has_room(exchange, np.int64(RECORDS_AT_ONCE), np.int64(RECORDS_AT_ONCE * (store.MESSAGES_RESERVE + 1))):
+        exchange.room_until[0] = journal.next_index(exchange.journal) + RECORDS_AT_ONCE
+        return np.int64(1)
+    return np.int64(has_room(exchange, np.int64(0)))
+
+
+@inner_kernel
+def _has_room(exchange, inputs, told):
+    """Whether so many inputs have room that publish, beside what becomes of open orders, as much as of one input, and
+    of `told` instruments or orders more."""
+    open_orders = np.int64(exchange.book.state[0]["open_orders"])
+    unsent_packets = exchange.outbox.scalars[OUTBOX_USED]  # at most: reports are among them
+    return journal.has_room(exchange.journal, inputs + 1) and store.has_room(
+        exchange.feed, open_orders, told, unsent_packets
+    )
