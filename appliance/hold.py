@@ -92,7 +92,7 @@ def let_out(tables: Tables, outbox: Outbox, feed: Feed, hold: Hold, tx, port, de
         return send_all(tables, outbox, tx, port, time_ns)
     sent = np.int64(0)
     for slot in range(outbox.scalars[OUTBOX_USED]):
-        if outbox.frame_bytes[slot] == 0:
+        if outbox.slots[slot]["frame_bytes"] == 0:
             continue
         while not _put(feed, hold, outbox, slot, depends_on):
             tables.counters[counters.HOLD_WAITS] += 1
@@ -131,7 +131,7 @@ def _put(feed, hold, outbox, slot, depends_on):
     """Put the frame in `slot` into the ring. False: there is no room."""
     octets = hold.octets
     size = octets.size
-    frame_bytes = outbox.frame_bytes[slot]
+    frame_bytes = outbox.slots[slot]["frame_bytes"]
     needed = _padded(frame_bytes)
     put = hold.scalars[PUT_BYTES]
     free = size - (put - hold.scalars[TAKEN_BYTES])
@@ -149,8 +149,8 @@ def _put(feed, hold, outbox, slot, depends_on):
     _put_frame_bytes(octets, at, frame_bytes)
     _put_store_bytes(octets, at, feed.scalars[STORE_WHOLE_BYTES])
     _put_store_next(octets, at, feed.scalars[STORE_NEXT_NUMBER])
-    copy_bytes(octets, at + HELD_BYTES, outbox.octets, outbox.frame_at[slot], frame_bytes)
-    outbox.frame_bytes[slot] = 0
+    copy_bytes(octets, at + HELD_BYTES, outbox.octets, outbox.slots[slot]["frame_at"], frame_bytes)
+    outbox.slots[slot]["frame_bytes"] = 0
     hold.scalars[PUT_BYTES] = put + needed
     return True
 

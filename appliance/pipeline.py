@@ -21,7 +21,6 @@ from appliance.hold import let_out
 from appliance.outgoing import REPORT_TTL, close_slots, pass_on
 from appliance.publisher import level3, packet, store
 from appliance.report import refusals, reports, session_messages
-from appliance.report.log import take_firm_numbers
 from appliance.sequencer import inputs, journal
 from appliance.session import decode, ending, numbers, peer, receive, requests
 from appliance.session_inputs import (
@@ -32,7 +31,7 @@ from appliance.session_inputs import (
     judge_request,
 )
 from appliance.stage_clock import begin_stages, count_span, stamp
-from appliance.state import DAY_IS_OVER, FEED_SLOT, FREE, NOW_NS, OUTBOX_USED, TURN
+from appliance.state import DAY_IS_OVER, FREE, NOW_NS, OUTBOX_USED, OWNER_FEED, TURN
 from native import codes, counters
 from native.account_layout import ADMIN_KILL, ADMIN_RESET, KILL_NONE
 from native.codes import ERROR_NOT_CLOSED
@@ -356,7 +355,6 @@ def _decide_other(exchange, port, index, kind):
     elif kind == KIND_NEW_DAY:
         requests.begin_day(tables)
         begin_day(exchange.accounts)
-        take_firm_numbers(tables, exchange.reports)
         _publish_open_orders(exchange, port, index)
     elif is_session_input(kind):
         gone = decide_session(exchange, index, kind)
@@ -503,10 +501,10 @@ def tell(exchange, records, index, count):
     tables = exchange.tables
     if np.int64(exchange.accounts.state[0]["is_enabled"]):
         take_events(exchange.accounts, exchange.events, count)
-    for at in range(count):
-        reports.report(tables, exchange.outbox, exchange.accounts.told, records, index, exchange.events, at, count)
+    outbox, events = exchange.outbox, exchange.events
+    kinds = reports.report(tables, outbox, exchange.accounts.told, records, index, events, count)
     return level3.publish(
-        tables, exchange.outbox, exchange.feed, exchange.book.instruments, records, index, exchange.events, count
+        tables, outbox, exchange.feed, exchange.book.instruments, records, index, events, count, kinds
     )
 
 
@@ -518,6 +516,7 @@ def _publish_open_orders(exchange, port, index):
     records = exchange.journal.records
     found = np.int64(0)
     count = np.int64(0)
+    kinds = np.int64(1 << EVENT_RESTED)
     for slot in range(book.orders.size):
         if np.int64(book.orders[slot]["leaves_lots"]) == 0 or displayed_lots(book, slot) == 0:
             continue
@@ -525,11 +524,13 @@ def _publish_open_orders(exchange, port, index):
         count = tell_as_it_is(book, slot, events, count, np.int64(EVENT_RESTED), np.int64(0), np.int64(0))
         if count == EVENTS_MAX:
             level3.publish(
-                exchange.tables, exchange.outbox, exchange.feed, book.instruments, records, index, events, count
+                exchange.tables, exchange.outbox, exchange.feed, book.instruments, records, index, events, count, kinds
             )
             _make_room(exchange, port)
             count = np.int64(0)
-    level3.publish(exchange.tables, exchange.outbox, exchange.feed, book.instruments, records, index, events, count)
+    level3.publish(
+        exchange.tables, exchange.outbox, exchange.feed, book.instruments, records, index, events, count, kinds
+    )
     return found
 
 
@@ -590,7 +591,7 @@ def _make_room(exchange, port):
 def _send_early(exchange, port):
     """Everything is sent but the open packet of the feed: the end of its transaction may still have to be marked."""
     outbox = exchange.outbox
-    kept_slot = outbox.scalars[FEED_SLOT]
+    kept_slot = outbox.building[OWNER_FEED + 1]["slot"]
     _close_and_send(exchange, port, kept_slot)
     if kept_slot != FREE:
         packet.carry_over(outbox, exchange.feed, kept_slot)

@@ -32,7 +32,7 @@ def send_all(tables, outbox, tx, port, time_ns):
     used = outbox.scalars[OUTBOX_USED]
     waiting = np.int64(0)
     for slot in range(used):
-        if outbox.frame_bytes[slot] > 0:
+        if outbox.slots[slot]["frame_bytes"] > 0:
             waiting += 1
     sent = np.int64(0)
     slot = np.int64(0)
@@ -42,7 +42,7 @@ def send_all(tables, outbox, tx, port, time_ns):
             tables.counters[counters.TX_DROPPED] += waiting
             break
         for i in range(got):
-            while outbox.frame_bytes[slot] == 0:
+            while outbox.slots[slot]["frame_bytes"] == 0:
                 slot += 1
             _fill(outbox, slot, tx, i, time_ns)
             slot += 1
@@ -78,8 +78,8 @@ def get_buffers(tables, tx, port, wanted):
 
 @outer_kernel
 def _fill(outbox, slot, tx, i, time_ns):
-    frame_at = outbox.frame_at[slot]
-    frame_bytes = outbox.frame_bytes[slot]
+    frame_at = outbox.slots[slot]["frame_at"]
+    frame_bytes = outbox.slots[slot]["frame_bytes"]
     room = bytes_at(np.int64(tx[i]["data"]), np.int64(tx[i]["len"]))
     assert frame_bytes + 8 <= room.size  # every port has room for FRAME_BYTES_MAX
     # The words of a frame are those that its payload starts with one of: before the first one are 2 bytes, or 6.

@@ -17,12 +17,12 @@ from typing import Any, cast
 
 import numpy as np
 
-from appliance.state import FREE, PAYLOAD_AT, SLOT_BYTES
+from appliance.state import FREE, payload_start
 from native import counters
 from native.arrays import Arrays
-from native.jit import kernel
+from native.jit import inner_kernel, kernel, outer_kernel
 from native.layout import NO_INDEX
-from native.lowlevel import copy_bytes, copy_words, load_u64, prefetch_to_write, setter, store_release64
+from native.lowlevel import copy_bytes, copy_words, load_u64, prefetch_to_write, rarely, setter, store_release64
 from native.session_layout import (
     REPORT_ENTRY,
     REPORT_FORMAT_VERSION,
@@ -40,6 +40,10 @@ LINES_AN_ENTRY = 3
 """Of most reports."""
 AHEAD_BYTES = 4 * LINES_AN_ENTRY * ENTRY_BYTES
 """Nobody has read or written the log there before: it comes from memory while the messages before are copied."""
+BY_WORDS_MAX = 512
+"""Of a datagram up to so many bytes the last message may still be on its way into the cache, and is copied as it was
+written; of a longer one that would cost more than it saves."""
+COPY_BYTES = 64
 RETRANSMIT_MESSAGES_MAX = 4096
 RETRANSMIT_BYTES_MAX = 1 << 16
 """Of messages, in answer to one request (PROTOCOLS 3.1)."""
@@ -54,6 +58,11 @@ _put_index_before = setter("i64", _FIELDS["index_before"][1])
 _put_session_and_generation = setter("u64", _FIELDS["session"][1])
 _put_firm_and_message_bytes = setter("u64", _FIELDS["firm"][1])
 assert _FIELDS["generation"][1] == _FIELDS["session"][1] + 4 and _FIELDS["message_bytes"][1] == _FIELDS["firm"][1] + 4
+
+_FIRST_EXECUTION = oe.ExecutionReportNew_TEMPLATE_ID
+_EXECUTION_PLACES = oe.OrderMassActionReport_TEMPLATE_ID - _FIRST_EXECUTION + 1
+_EXECUTIONS = (1 << oe.ExecutionReportRestated_TEMPLATE_ID - _FIRST_EXECUTION + 1) - 1 | 1 << _EXECUTION_PLACES - 1
+"""Bits of the templates from ExecutionReportNew on: up to ExecutionReportRestated, and OrderMassActionReport."""
 
 # indexes of `ReportLog.scalars`
 USED_PLACES = 0
@@ -70,9 +79,6 @@ class ReportLog(Arrays):
     """uint8[n * ENTRY_BYTES]"""
     entries: np.ndarray
     """REPORT_ENTRY[n]: the same memory; only where entries begin it is one"""
-    firm_numbers: np.ndarray
-    """int64[firms]: of each firm the number that its next entry gets; `tables.firm_numbers` once all datagrams are
-    finished"""
     newest: np.ndarray
     """int64[sessions]: place of each session's newest entry, or FREE"""
     newest_indexed: np.ndarray
@@ -85,7 +91,7 @@ class ReportLog(Arrays):
     """int64[1]: of committed_bytes"""
 
 
-def map_report_log(memory: np.ndarray, sessions: int, firms: int) -> ReportLog:
+def map_report_log(memory: np.ndarray, sessions: int) -> ReportLog:
     """An empty log in zeroed `memory` (uint8[REPORT_HEADER_BYTES + a multiple of ENTRY_BYTES])."""
     header = memory[:REPORT_HEADER_BYTES].view(REPORT_HEADER)
     octets = memory[REPORT_HEADER_BYTES:]
@@ -100,7 +106,6 @@ def map_report_log(memory: np.ndarray, sessions: int, firms: int) -> ReportLog:
         header,
         octets,
         octets.view(REPORT_ENTRY),
-        np.ones(firms, np.int64),
         np.full(sessions, FREE, np.int64),
         np.full(sessions, FREE, np.int64),
         np.zeros(RETRANSMIT_MESSAGES_MAX, np.int64),
@@ -117,92 +122,99 @@ def forget(log, session):
     return 0
 
 
-@kernel
+@inner_kernel
 def is_execution(schema_id, template):
-    """Whether a message tells what became of orders: those are in the drop copy."""
-    return schema_id == oe.SCHEMA_ID and (
-        (oe.ExecutionReportNew_TEMPLATE_ID <= template and template <= oe.ExecutionReportRestated_TEMPLATE_ID)
-        or template == oe.OrderMassActionReport_TEMPLATE_ID
-    )
+    """Whether a message tells what became of orders: those are in the drop copy. Returns 0 or 1."""
+    place = (template | (schema_id << 16)) - (_FIRST_EXECUTION | (oe.SCHEMA_ID << 16))
+    return (_EXECUTIONS >> place) & 1 if 0 <= place and place < _EXECUTION_PLACES else np.int64(0)
 
 
 @kernel
-def count_for_firm(tables, numbers, session, schema_id, template):
-    """The number that a message to the session gets in its firm's drop copy, counted in `numbers` (those of `tables`
-    when it is decided, those of the log when it is kept); 0: it is not in it."""
+def number_for_firm(tables, session):
+    """Count one more execution in the drop copy of the session's firm, if it is of one."""
     firm = np.int64(tables.sessions[session]["firm"])
-    if firm == NO_INDEX or not is_execution(schema_id, template):
-        return np.int64(0)
-    number = numbers[firm]
-    numbers[firm] = number + 1
-    return number
-
-
-@kernel
-def take_firm_numbers(tables, log):
-    """The log goes on where the state is: nothing is being built."""
-    for firm in range(log.firm_numbers.size):
-        log.firm_numbers[firm] = tables.firm_numbers[firm]
+    if firm != NO_INDEX:
+        tables.firm_numbers[firm] += 1
     return 0
 
 
-@kernel
+@outer_kernel
 def append_datagram(tables, log, outbox, slot, session, head_bytes, sequence):
-    """Keep the messages of the datagram in `slot`, which begin `head_bytes` behind its start and tell of nothing newer
-    than the record `sequence`. Returns how many were kept: none more once one has found no room."""
+    """Number for the drop copy, count and keep the messages of the datagram in `slot`, which begin `head_bytes` behind
+    its start and tell of nothing newer than the record `sequence`. None more is kept once one has found no room."""
     row = tables.sessions[session]
     whose = session | (np.int64(row["generation"]) << 32)
     firm = np.int64(row["firm"])
+    has_firm = np.int64(firm != NO_INDEX)
+    firm_number = tables.firm_numbers[firm] if has_firm else np.int64(0)
     octets = outbox.octets
-    at = slot * SLOT_BYTES + PAYLOAD_AT + head_bytes
-    end = slot * SLOT_BYTES + PAYLOAD_AT + outbox.payload_bytes[slot]
-    number = outbox.first_number[slot]
+    payload_bytes = outbox.slots[slot]["payload_bytes"]
+    first = outbox.slots[slot]["first_number"]
+    number = first
+    at = payload_start(slot) + head_bytes
+    end = payload_start(slot) + payload_bytes
+    by_words = payload_bytes <= BY_WORDS_MAX
     newest = log.newest[session]
     place = log.scalars[USED_PLACES]
-    ahead = np.int64(log.octets.ctypes.data) + AHEAD_BYTES
-    kept = np.int64(0)
+    places_max = log.octets.size >> ENTRY_BITS if log.scalars[IS_FULL] == 0 else np.int64(0)
+    kept_in = log.octets
+    ahead = np.int64(kept_in.ctypes.data) + AHEAD_BYTES
     while at < end:
         header = load_u64(octets, at)  # blockLength, templateId, schemaId, version
         message_bytes = oe.messageHeader_SIZE + (header & 0xFFFF)
-        firm_number = count_for_firm(
-            tables, log.firm_numbers, session, (header >> 32) & 0xFFFF, (header >> 16) & 0xFFFF
-        )
-        places = 1 + ((message_bytes + ENTRY_BYTES - 1) >> ENTRY_BITS)
+        is_counted = is_execution((header >> 32) & 0xFFFF, (header >> 16) & 0xFFFF) & has_firm
         entry = place << ENTRY_BITS
+        place_after = place + 1 + ((message_bytes + ENTRY_BYTES - 1) >> ENTRY_BITS)
         for line in range(LINES_AN_ENTRY):
             prefetch_to_write(ahead + entry + line * ENTRY_BYTES)
-        if log.scalars[IS_FULL] != 0 or entry + (places << ENTRY_BITS) > log.octets.size:
+        if rarely(place_after > places_max):
+            places_max = np.int64(0)
             log.scalars[IS_FULL] = 1
             tables.counters[counters.REPORTS_UNSTORED] += 1
         else:
-            index_before = jump = np.int64(FREE)
-            if number & (REPORT_INDEX_STRIDE - 1) == 1:
-                index_before = log.newest_indexed[session]
-                if index_before != FREE:
-                    jump = _jump_from(log, index_before)
-                log.newest_indexed[session] = place
-            kept_in = log.octets
             _put_sequence(kept_in, entry, sequence)
             _put_number(kept_in, entry, number)
-            _put_firm_number(kept_in, entry, firm_number)
+            _put_firm_number(kept_in, entry, firm_number & -is_counted)
             _put_previous(kept_in, entry, newest)
-            _put_jump(kept_in, entry, jump)
-            _put_index_before(kept_in, entry, index_before)
+            _put_jump(kept_in, entry, np.int64(FREE))
+            _put_index_before(kept_in, entry, np.int64(FREE))
             _put_session_and_generation(kept_in, entry, whose)
             _put_firm_and_message_bytes(kept_in, entry, firm | (message_bytes << 32))
-            if (at | message_bytes) & 7 == 0:
-                copy_words(kept_in, entry + ENTRY_BYTES, octets, at, message_bytes >> 3)
+            if rarely(number & (REPORT_INDEX_STRIDE - 1) == 1):
+                _enter_in_index(log, session, place)
+            to = entry + ENTRY_BYTES
+            if by_words and (at | message_bytes) & 7 == 0:
+                copy_words(kept_in, to, octets, at, message_bytes >> 3)
+            elif COPY_BYTES <= message_bytes and message_bytes <= 2 * COPY_BYTES:
+                # one of this length as of another: how long the next is, no branch predictor knows
+                from_end = message_bytes - COPY_BYTES
+                copy_bytes(kept_in, to, octets, at, np.int64(COPY_BYTES))
+                copy_bytes(kept_in, to + from_end, octets, at + from_end, np.int64(COPY_BYTES))
             else:
-                copy_bytes(kept_in, entry + ENTRY_BYTES, octets, at, message_bytes)
+                copy_bytes(kept_in, to, octets, at, message_bytes)
             newest = place
-            place += places
-            kept += 1
+            place = place_after
+        firm_number += is_counted
         number += 1
         at += message_bytes
+    if has_firm:
+        tables.firm_numbers[firm] = firm_number
+    tables.counters[counters.REPORTS_OUT] += number - first
     log.newest[session] = newest
     log.scalars[USED_PLACES] = place
     store_release64(log.addresses[0], place << ENTRY_BITS)
-    return kept
+    return 0
+
+
+@outer_kernel
+def _enter_in_index(log, session, place):
+    """The entry at `place`, which is written, goes into the session's index."""
+    before = log.newest_indexed[session]
+    log.entries[place]["index_before"] = before
+    if before != FREE:
+        log.entries[place]["jump"] = _jump_from(log, before)
+    log.newest_indexed[session] = place
+    return 0
 
 
 @kernel
