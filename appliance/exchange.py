@@ -37,7 +37,7 @@ from appliance.publisher.store import map_feed
 from appliance.report.log import REPORT_HEADER_BYTES, ReportLog, map_report_log
 from appliance.sequencer.journal import COMMITTED, Journal, open_journal
 from appliance.stage_clock import StageClock, allocate_stage_clock
-from appliance.state import Outbox, Tables, allocate_outbox, allocate_tables
+from appliance.state import Outbox, Tables, allocate_outbox, allocate_tables, firms_of
 from appliance.watch import Watch, allocate_watch
 from native.arrays import Arrays
 from native.counters import COUNTERS_COUNT
@@ -320,7 +320,7 @@ def allocate(
         journal=journal,
         feed=feed,
         hold=allocate_hold(config.journal.hold_mib << 20 if config.journal.mode == "disk" and log is not None else 0),
-        reports=map_report_log(report_memory, len(config.sessions)),
+        reports=map_report_log(report_memory, len(config.sessions), firms_of(config)),
         watch=allocate_watch(config),
         rings=_rings(config, shared),
         events=np.zeros(EVENTS_MAX, EVENT),

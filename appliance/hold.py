@@ -15,7 +15,7 @@ import numpy as np
 
 from appliance.publisher import store
 from appliance.publisher.packet import STORE_NEXT_NUMBER, STORE_WHOLE_BYTES, Feed
-from appliance.state import OUTBOX_USED, Outbox, Tables
+from appliance.state import OUTBOX_USED, Outbox, Tables, empty_outbox
 from appliance.transmit import flush, get_buffers, offer, send_all
 from native import counters
 from native.arrays import Arrays
@@ -100,7 +100,7 @@ def let_out(tables: Tables, outbox: Outbox, feed: Feed, hold: Hold, tx, port, de
             if is_lost(hold):
                 _discard(tables, hold)
             pause()
-    outbox.scalars[OUTBOX_USED] = 0
+    empty_outbox(outbox)
     return sent + release(tables, feed, hold, tx, port, time_ns)
 
 

@@ -23,7 +23,7 @@ from appliance.state import (
 from appliance.watch import BUCKET_EACH, BUCKET_FILLED, BUCKET_MAX, BUCKET_TIME
 from native import counters
 from native.gateway_layout import GATEWAY_OUT_CLOSE, GATEWAY_OUT_HANDSHAKE, GATEWAY_OUT_REPLY, TRANSPORT_TCP
-from native.jit import outer_kernel
+from native.jit import far_kernel, outer_kernel
 from native.layout import NO_INDEX
 from native.lowlevel import copy_bytes
 from wire.net import udp4
@@ -31,7 +31,7 @@ from wire.net import udp4
 REPORT_TTL = 64
 
 
-@outer_kernel
+@far_kernel
 def close_slot(exchange, slot):
     """Finish the datagram in `slot`, if it is open. Returns 0."""
     outbox = exchange.outbox

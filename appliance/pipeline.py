@@ -21,6 +21,7 @@ from appliance.hold import let_out
 from appliance.outgoing import REPORT_TTL, close_slots, pass_on
 from appliance.publisher import level3, packet, store
 from appliance.report import refusals, reports, session_messages
+from appliance.report.log import take_firm_numbers
 from appliance.sequencer import inputs, journal
 from appliance.session import decode, ending, numbers, peer, receive, requests
 from appliance.session_inputs import (
@@ -355,6 +356,7 @@ def _decide_other(exchange, port, index, kind):
     elif kind == KIND_NEW_DAY:
         requests.begin_day(tables)
         begin_day(exchange.accounts)
+        take_firm_numbers(tables, exchange.reports)
         _publish_open_orders(exchange, port, index)
     elif is_session_input(kind):
         gone = decide_session(exchange, index, kind)

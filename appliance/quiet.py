@@ -13,7 +13,7 @@ import numpy as np
 from appliance.book.match import apply, is_pending, prefetch_request
 from appliance.pipeline import PREFETCH_RECORDS, go_on, replay_record
 from appliance.publisher.packet import NEXT_NUMBER
-from appliance.report.log import number_for_firm
+from appliance.report.log import count_for_firm
 from appliance.report.reports import count_canceled
 from appliance.risk.check import check
 from appliance.sequencer.journal import COMMITTED, adopt_time
@@ -134,7 +134,7 @@ def _count_plain(exchange, record, count):
 @outer_kernel
 def _number_report(tables, session):
     tables.sessions[session]["next_out_seq"] += 1
-    return number_for_firm(tables, session)
+    return count_for_firm(tables, session)
 
 
 @outer_kernel

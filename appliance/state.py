@@ -14,6 +14,7 @@ from native.arrays import Arrays
 from native.jit import inner_kernel, kernel
 from native.layout import INSTRUMENT, NEVER_NS, record
 from native.limits import DATAGRAM_PAYLOAD_BYTES_MAX, FRAME_BYTES_MAX, OUTBOX_SLOTS_MAX
+from native.lowlevel import rarely
 from native.session_layout import (
     SESSION,
     SESSION_ESTABLISHED,
@@ -140,7 +141,9 @@ OUTBOX_USED = 0
 QUIET = 1
 """1: messages are numbered and counted, and nothing is encoded. For replays of which only the state is wanted. Nothing
 is ever built then, so that only who finds nothing built has to look."""
-OUTBOX_SCALARS_COUNT = 2
+OUTBOX_FRAMES = 2
+"""Frames that are finished."""
+OUTBOX_SCALARS_COUNT = 3
 
 OWNER_FEED = -1
 OWNER_NONE = -3
@@ -359,10 +362,8 @@ def find_instrument(tables, security_id):
 def price_nanos(tables, instrument, price_ticks):
     """A price as it stands on the wire. Market orders in an auction rest at the ends of the range of ticks: at the ends
     of the wire's, too (below: its least value but one; the least is the null)."""
-    if price_ticks == PRICE_TICKS_HIGHEST:
-        return np.int64(PRICE_TICKS_HIGHEST)
-    if price_ticks == PRICE_TICKS_LOWEST:
-        return np.int64(-PRICE_TICKS_HIGHEST)
+    if rarely((price_ticks == PRICE_TICKS_HIGHEST) | (price_ticks == PRICE_TICKS_LOWEST)):
+        return np.int64(PRICE_TICKS_HIGHEST if price_ticks > 0 else -PRICE_TICKS_HIGHEST)
     return np.int64(price_ticks) * np.int64(tables.instruments[instrument]["tick_nanos"])
 
 
@@ -421,4 +422,13 @@ def set_frame(outbox, slot, frame_at, frame_end):
     """The frame in `slot` is finished."""
     outbox.slots[slot]["frame_at"] = frame_at
     outbox.slots[slot]["frame_bytes"] = frame_end - frame_at
+    outbox.scalars[OUTBOX_FRAMES] += 1
+    return 0
+
+
+@kernel
+def empty_outbox(outbox):
+    """Everything has left."""
+    outbox.scalars[OUTBOX_USED] = 0
+    outbox.scalars[OUTBOX_FRAMES] = 0
     return 0

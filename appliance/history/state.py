@@ -164,6 +164,7 @@ def check_venue(snapshot: Snapshot, config: Config, path: Path) -> None:
 
 def empty_report_log(exchange: Exchange) -> None:
     """What was told before cannot be had again: the log begins with the next report of each session."""
+    exchange.reports.firm_numbers[:] = exchange.tables.firm_numbers
     exchange.reports.newest[:] = FREE
     exchange.reports.newest_indexed[:] = FREE
     exchange.reports.scalars[:] = 0

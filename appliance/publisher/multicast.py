@@ -9,7 +9,7 @@ from appliance.publisher.store import append
 from appliance.publisher.topic import write_topic
 from appliance.state import FREE, OWNER_FEED, open_slot, payload_start, set_frame
 from native import counters
-from native.jit import kernel
+from native.jit import inner_kernel, kernel
 from native.layout import VLAN_NONE
 from wire.gen import fixp
 from wire.gen import market_data as md
@@ -27,7 +27,7 @@ HEARTBEAT_MS = 6
 ROUTE_COUNT = 7
 
 
-@kernel
+@inner_kernel
 def close_packet(tables, outbox, feed, route, slot, sending_time_ns):
     """Finish the packet in `slot`: its header, its place in the store, its network headers. Returns 1."""
     if outbox.building[OWNER_FEED + 1]["slot"] == slot:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from appliance.report.log import is_execution, number_for_firm
+from appliance.report.log import count_for_firm, is_execution
 from appliance.state import FREE, QUIET, begin_datagram, payload_start, set_frame
 from native import counters
 from native.jit import inner_kernel, kernel, outer_kernel
@@ -51,6 +51,8 @@ def begin_unwritten(tables, outbox, session, schema_id, template_id, block_bytes
     version = np.int64(oe.SCHEMA_VERSION if schema_id == oe.SCHEMA_ID else fixp.SCHEMA_VERSION)
     store_u64(outbox.octets, at, block_bytes | (template_id << 16) | (schema_id << 32) | (version << 48))
     tables.sessions[session]["next_out_seq"] += 1
+    if is_execution(schema_id, template_id):
+        count_for_firm(tables, session)
     return at + oe.messageHeader_SIZE
 
 
@@ -69,14 +71,13 @@ def exec_id(session, number):
 @outer_kernel
 def _open(tables, outbox, session, schema_id, template_id):
     """The session's next datagram, because a message does not fit into the one before, or there is none. Returns where
-    the message starts in octets; FREE: the outbox is full, or quiet, and the message is only numbered and counted (else
-    `log.append_datagram` counts it)."""
+    the message starts in octets; FREE: the outbox is full, or quiet, and the message is only numbered and counted."""
     row = tables.sessions[session]
     if outbox.scalars[QUIET] != 0:
         row["next_out_seq"] += 1
         tables.counters[counters.REPORTS_OUT] += 1
         if is_execution(schema_id, template_id):
-            number_for_firm(tables, session)
+            count_for_firm(tables, session)
         return np.int64(FREE)
     at = begin_datagram(outbox, session, row["next_out_seq"], np.int64(CONTEXT_BYTES))
     if at == FREE:
@@ -90,7 +91,7 @@ def _open(tables, outbox, session, schema_id, template_id):
     return at + CONTEXT_BYTES
 
 
-@kernel
+@inner_kernel
 def write_headers(tables, outbox, slot, session, ttl):
     """Put headers in front of the datagram in `slot`, which is whole. Returns 1, or 0 when the session has no address
     yet."""

@@ -20,9 +20,10 @@ import numpy as np
 from appliance.state import FREE, payload_start
 from native import counters
 from native.arrays import Arrays
+from native.copying import copy_message
 from native.jit import inner_kernel, kernel, outer_kernel
 from native.layout import NO_INDEX
-from native.lowlevel import copy_bytes, copy_words, load_u64, prefetch_to_write, rarely, setter, store_release64
+from native.lowlevel import load_u64, prefetch_to_write, rarely, setter, store_release64
 from native.session_layout import (
     REPORT_ENTRY,
     REPORT_FORMAT_VERSION,
@@ -40,10 +41,6 @@ LINES_AN_ENTRY = 3
 """Of most reports."""
 AHEAD_BYTES = 4 * LINES_AN_ENTRY * ENTRY_BYTES
 """Nobody has read or written the log there before: it comes from memory while the messages before are copied."""
-BY_WORDS_MAX = 512
-"""Of a datagram up to so many bytes the last message may still be on its way into the cache, and is copied as it was
-written; of a longer one that would cost more than it saves."""
-COPY_BYTES = 64
 RETRANSMIT_MESSAGES_MAX = 4096
 RETRANSMIT_BYTES_MAX = 1 << 16
 """Of messages, in answer to one request (PROTOCOLS 3.1)."""
@@ -79,6 +76,9 @@ class ReportLog(Arrays):
     """uint8[n * ENTRY_BYTES]"""
     entries: np.ndarray
     """REPORT_ENTRY[n]: the same memory; only where entries begin it is one"""
+    firm_numbers: np.ndarray
+    """int64[firms]: of each firm the number that its next entry gets; `tables.firm_numbers` once all datagrams are
+    finished"""
     newest: np.ndarray
     """int64[sessions]: place of each session's newest entry, or FREE"""
     newest_indexed: np.ndarray
@@ -91,7 +91,7 @@ class ReportLog(Arrays):
     """int64[1]: of committed_bytes"""
 
 
-def map_report_log(memory: np.ndarray, sessions: int) -> ReportLog:
+def map_report_log(memory: np.ndarray, sessions: int, firms: int) -> ReportLog:
     """An empty log in zeroed `memory` (uint8[REPORT_HEADER_BYTES + a multiple of ENTRY_BYTES])."""
     header = memory[:REPORT_HEADER_BYTES].view(REPORT_HEADER)
     octets = memory[REPORT_HEADER_BYTES:]
@@ -106,6 +106,7 @@ def map_report_log(memory: np.ndarray, sessions: int) -> ReportLog:
         header,
         octets,
         octets.view(REPORT_ENTRY),
+        np.ones(firms, np.int64),
         np.full(sessions, FREE, np.int64),
         np.full(sessions, FREE, np.int64),
         np.zeros(RETRANSMIT_MESSAGES_MAX, np.int64),
@@ -130,15 +131,24 @@ def is_execution(schema_id, template):
 
 
 @kernel
-def number_for_firm(tables, session):
-    """Count one more execution in the drop copy of the session's firm, if it is of one."""
+def count_for_firm(tables, session):
+    """One more execution is decided that is in the drop copy of the session's firm, if it is of one; its number there
+    it gets when it is kept."""
     firm = np.int64(tables.sessions[session]["firm"])
     if firm != NO_INDEX:
         tables.firm_numbers[firm] += 1
     return 0
 
 
-@outer_kernel
+@kernel
+def take_firm_numbers(tables, log):
+    """The log goes on where the state is: nothing is being built."""
+    for firm in range(log.firm_numbers.size):
+        log.firm_numbers[firm] = tables.firm_numbers[firm]
+    return 0
+
+
+@inner_kernel
 def append_datagram(tables, log, outbox, slot, session, head_bytes, sequence):
     """Number for the drop copy, count and keep the messages of the datagram in `slot`, which begin `head_bytes` behind
     its start and tell of nothing newer than the record `sequence`. None more is kept once one has found no room."""
@@ -146,14 +156,12 @@ def append_datagram(tables, log, outbox, slot, session, head_bytes, sequence):
     whose = session | (np.int64(row["generation"]) << 32)
     firm = np.int64(row["firm"])
     has_firm = np.int64(firm != NO_INDEX)
-    firm_number = tables.firm_numbers[firm] if has_firm else np.int64(0)
+    firm_number = log.firm_numbers[firm] if has_firm else np.int64(0)
     octets = outbox.octets
-    payload_bytes = outbox.slots[slot]["payload_bytes"]
     first = outbox.slots[slot]["first_number"]
     number = first
     at = payload_start(slot) + head_bytes
-    end = payload_start(slot) + payload_bytes
-    by_words = payload_bytes <= BY_WORDS_MAX
+    end = payload_start(slot) + outbox.slots[slot]["payload_bytes"]
     newest = log.newest[session]
     place = log.scalars[USED_PLACES]
     places_max = log.octets.size >> ENTRY_BITS if log.scalars[IS_FULL] == 0 else np.int64(0)
@@ -182,23 +190,14 @@ def append_datagram(tables, log, outbox, slot, session, head_bytes, sequence):
             _put_firm_and_message_bytes(kept_in, entry, firm | (message_bytes << 32))
             if rarely(number & (REPORT_INDEX_STRIDE - 1) == 1):
                 _enter_in_index(log, session, place)
-            to = entry + ENTRY_BYTES
-            if by_words and (at | message_bytes) & 7 == 0:
-                copy_words(kept_in, to, octets, at, message_bytes >> 3)
-            elif COPY_BYTES <= message_bytes and message_bytes <= 2 * COPY_BYTES:
-                # one of this length as of another: how long the next is, no branch predictor knows
-                from_end = message_bytes - COPY_BYTES
-                copy_bytes(kept_in, to, octets, at, np.int64(COPY_BYTES))
-                copy_bytes(kept_in, to + from_end, octets, at + from_end, np.int64(COPY_BYTES))
-            else:
-                copy_bytes(kept_in, to, octets, at, message_bytes)
+            copy_message(kept_in, entry + ENTRY_BYTES, octets, at, message_bytes)
             newest = place
             place = place_after
         firm_number += is_counted
         number += 1
         at += message_bytes
     if has_firm:
-        tables.firm_numbers[firm] = firm_number
+        log.firm_numbers[firm] = firm_number
     tables.counters[counters.REPORTS_OUT] += number - first
     log.newest[session] = newest
     log.scalars[USED_PLACES] = place
