@@ -69,8 +69,9 @@ _put_summary_quantity = _word_at("TradeSummary", "Quantity", _padded("TradeSumma
 
 @kernel
 def publish(tables, outbox, feed, markets, records, index, events, count, kinds):
-    """Publish what `events[:count]`, caused by the input `records[index]`, changed; `kinds` has the bit of each kind
-    that is among them, `markets` is BOOK_INSTRUMENT[n]. Returns messages written."""
+    """Publish what `events[:count]`, caused by the input `records[index]`, changed; `markets` is BOOK_INSTRUMENT[n],
+    `kinds` has the bits (1 << kind) of EVENT_TRADE, EVENT_PHASE and EVENT_AUCTION that are among them. Returns messages
+    written."""
     time_ns = np.int64(records[index]["time_ns"])
     written = np.int64(0)
     if kinds & (1 << EVENT_TRADE):
@@ -146,18 +147,12 @@ def _publish_change(tables, outbox, feed, event, time_ns):
         display_lots = np.int64(0)
     if display_lots == 0 and (flags & EVENT_FLAG_WAS_RESTING == 0 or not (is_gone or kind == EVENT_RESTATED)):
         return np.int64(0)
-    return _order_now(
-        tables,
-        outbox,
-        feed,
-        event,
-        np.int64(event["order_id"]),
-        _feed_side(np.int64(event["side"])),
-        np.int64(event["price_ticks"]),
-        display_lots,
-        np.int64(event["priority"]),
-        time_ns,
-    )
+    block = _begin_order(tables, outbox, feed, event, _feed_side(np.int64(event["side"])), display_lots, time_ns)
+    if block == FREE:
+        return np.int64(0)
+    price_ticks = np.int64(event["price_ticks"])
+    order_id = np.int64(event["order_id"])
+    return _put_order(tables, outbox, block, event, order_id, price_ticks, display_lots, np.int64(event["priority"]))
 
 
 @kernel
@@ -170,45 +165,36 @@ def _traded(tables, outbox, feed, event, flags, time_ns):
     if flags & EVENT_FLAG_AUCTION:
         price_ticks = np.int64(event["limit_value"])  # of the one that is not filled whole
         if flags & EVENT_FLAG_HIDDEN == 0:
-            written += _order_now(
-                tables,
-                outbox,
-                feed,
-                event,
-                np.int64(event["order_id"]),
-                side,
-                price_ticks,
-                np.int64(event["display_lots"]),
-                np.int64(event["priority"]),
-                time_ns,
-            )
+            display_lots = np.int64(event["display_lots"])
+            block = _begin_order(tables, outbox, feed, event, side, display_lots, time_ns)
+            if block != FREE:
+                order_id = np.int64(event["order_id"])
+                priority = np.int64(event["priority"])
+                written += _put_order(tables, outbox, block, event, order_id, price_ticks, display_lots, priority)
     if flags & EVENT_FLAG_MAKER_HIDDEN == 0:
-        written += _order_now(
-            tables,
-            outbox,
-            feed,
-            event,
-            np.int64(event["maker_order_id"]),
-            -side,
-            price_ticks,
-            np.int64(event["maker_display_lots"]),
-            np.int64(event["maker_priority"]),
-            time_ns,
-        )
+        display_lots = np.int64(event["maker_display_lots"])
+        block = _begin_order(tables, outbox, feed, event, -side, display_lots, time_ns)
+        if block != FREE:
+            order_id = np.int64(event["maker_order_id"])
+            priority = np.int64(event["maker_priority"])
+            written += _put_order(tables, outbox, block, event, order_id, price_ticks, display_lots, priority)
     return written
 
 
 @inner_kernel
-def _order_now(tables, outbox, feed, event, order_id, side, price_ticks, display_lots, priority, time_ns):
-    """OrderPut of what an order displays now, OrderDelete where that is nothing."""
-    instrument = np.int64(event["instrument"])
-    is_gone = display_lots == 0
-    head = np.int64(_DELETE_HEAD if is_gone else _PUT_HEAD)
-    block = begin_unwritten(tables, outbox, feed, instrument, side, head, time_ns)
-    if block == FREE:
-        return np.int64(0)
+def _begin_order(tables, outbox, feed, event, side, display_lots, time_ns):
+    """A message of what an order displays now: OrderPut, or OrderDelete where that is nothing. Returns its block, or
+    FREE."""
+    head = np.int64(_DELETE_HEAD if display_lots == 0 else _PUT_HEAD)
+    return begin_unwritten(tables, outbox, feed, np.int64(event["instrument"]), side, head, time_ns)
+
+
+@inner_kernel
+def _put_order(tables, outbox, block, event, order_id, price_ticks, display_lots, priority):
+    """What stands in it. Returns 1."""
     md.put_OrderPut_OrderId(outbox.octets, block, order_id)  # stands at the same place in both
-    if not is_gone:
+    if display_lots != 0:
+        instrument = np.int64(event["instrument"])
         md.put_OrderPut_Price(outbox.octets, block, price_nanos(tables, instrument, price_ticks))
         _put_order_put_quantity(outbox.octets, block, display_lots)
         md.put_OrderPut_ExtPriority(outbox.octets, block, priority)

@@ -125,9 +125,15 @@ def forget(log, session):
 
 @inner_kernel
 def is_execution(schema_id, template):
-    """Whether a message tells what became of orders: those are in the drop copy. Returns 0 or 1."""
-    place = (template | (schema_id << 16)) - (_FIRST_EXECUTION | (oe.SCHEMA_ID << 16))
-    return (_EXECUTIONS >> place) & 1 if 0 <= place and place < _EXECUTION_PLACES else np.int64(0)
+    """1 for a message that tells what became of orders: those are in the drop copy. Else 0."""
+    return _bit_of(_EXECUTIONS, template | (schema_id << 16))
+
+
+@inner_kernel
+def _bit_of(executions, template_and_schema):
+    """The bit of this message in `executions`: _EXECUTIONS, or a part of them."""
+    place = template_and_schema - (_FIRST_EXECUTION | (oe.SCHEMA_ID << 16))
+    return (executions >> place) & 1 if 0 <= place and place < _EXECUTION_PLACES else np.int64(0)
 
 
 @kernel
@@ -155,8 +161,9 @@ def append_datagram(tables, log, outbox, slot, session, head_bytes, sequence):
     row = tables.sessions[session]
     whose = session | (np.int64(row["generation"]) << 32)
     firm = np.int64(row["firm"])
-    has_firm = np.int64(firm != NO_INDEX)
+    has_firm = firm != NO_INDEX
     firm_number = log.firm_numbers[firm] if has_firm else np.int64(0)
+    executions = np.int64(_EXECUTIONS if has_firm else 0)
     octets = outbox.octets
     first = outbox.slots[slot]["first_number"]
     number = first
@@ -170,7 +177,7 @@ def append_datagram(tables, log, outbox, slot, session, head_bytes, sequence):
     while at < end:
         header = load_u64(octets, at)  # blockLength, templateId, schemaId, version
         message_bytes = oe.messageHeader_SIZE + (header & 0xFFFF)
-        is_counted = is_execution((header >> 32) & 0xFFFF, (header >> 16) & 0xFFFF) & has_firm
+        is_counted = _bit_of(executions, (header >> 16) & 0xFFFFFFFF)
         entry = place << ENTRY_BITS
         place_after = place + 1 + ((message_bytes + ENTRY_BYTES - 1) >> ENTRY_BITS)
         for line in range(LINES_AN_ENTRY):

@@ -47,55 +47,61 @@ _HIDDEN = oe.ExecInst_Hidden
 def report(tables, outbox, told, records, index, events, count):
     """Tell the owners of `events[:count]`, all events of this step, what happened because of the input
     `records[index]`. `told`: of each event that is a trade fee and balance of the aggressor, then of the maker (int64
-    [4 * n], in 1e-9 or the null). Returns the bits (1 << kind) of the kinds of events that there are."""
+    [4 * n], in 1e-9 or the null). Returns the bits (1 << kind) of EVENT_TRADE, EVENT_PHASE and EVENT_AUCTION, as far as
+    such events are among them."""
+    record = records[index]
     kinds = np.int64(0)
     for at in range(count):
-        kinds |= np.int64(1) << np.int64(events[at]["kind"])
-        _report_one(tables, outbox, told, records[index], events, at, count)
+        event = events[at]
+        kind = np.int64(event["kind"])
+        if kind == EVENT_ACCEPTED:
+            tables.counters[counters.ORDERS_ACCEPTED] += 1
+            _new(tables, outbox, record, event, _resting_priority(events, at, count))
+        elif kind == EVENT_RESTED:
+            _rested(tables, outbox, record, event)
+        elif kind == EVENT_CANCELED:
+            reason = np.int64(event["reason"])
+            count_canceled(tables, np.int64(event["request_kind"]), reason)
+            _canceled(tables, outbox, record, event, reason)
+        elif kind == EVENT_REPLACED:
+            tables.counters[counters.REPLACES] += 1
+            _replaced(tables, outbox, record, event, _resting_priority(events, at, count))
+        elif kind == EVENT_TRADE:
+            tables.counters[counters.FILLS] += 1
+            tables.counters[counters.SHARES_TRADED] += np.int64(event["qty_lots"])
+            if np.int64(event["flags"]) & EVENT_FLAG_AUCTION:
+                tables.counters[counters.AUCTION_TRADES] += 1
+            _trade(tables, outbox, told, 4 * at, record, event, True)
+            _trade(tables, outbox, told, 4 * at + 2, record, event, False)
+            kinds |= 1 << EVENT_TRADE
+        else:
+            kinds |= _report_seldom(tables, outbox, record, events, at, count)
     return kinds
 
 
 @inner_kernel
-def _report_one(tables, outbox, told, record, events, at, count):
-    """Returns reports written."""
+def _report_seldom(tables, outbox, record, events, at, count):
+    """`report` for the kinds of events that are no order's daily life. Returns the bit of one for the feed, or 0."""
     event = events[at]
     kind = np.int64(event["kind"])
-    if kind == EVENT_ACCEPTED:
-        tables.counters[counters.ORDERS_ACCEPTED] += 1
-        return _new(tables, outbox, record, event, _resting_priority(events, at, count))
-    if kind == EVENT_TRADE:
-        tables.counters[counters.FILLS] += 1
-        tables.counters[counters.SHARES_TRADED] += np.int64(event["qty_lots"])
-        if np.int64(event["flags"]) & EVENT_FLAG_AUCTION:
-            tables.counters[counters.AUCTION_TRADES] += 1
-        written = _trade(tables, outbox, told, 4 * at, record, event, True)
-        return written + _trade(tables, outbox, told, 4 * at + 2, record, event, False)
-    if kind == EVENT_RESTED:
-        return _rested(tables, outbox, record, event)
-    if kind == EVENT_CANCELED:
-        reason = np.int64(event["reason"])
-        count_canceled(tables, np.int64(event["request_kind"]), reason)
-        return _canceled(tables, outbox, record, event, reason)
-    if kind == EVENT_REPLACED:
-        tables.counters[counters.REPLACES] += 1
-        return _replaced(tables, outbox, record, event, _resting_priority(events, at, count))
     if kind == EVENT_REJECTED:
-        return reject(tables, outbox, record, np.int64(event["reason"]), np.int64(event["limit_value"]))
-    if kind == EVENT_RESTATED:
+        reject(tables, outbox, record, np.int64(event["reason"]), np.int64(event["limit_value"]))
+    elif kind == EVENT_RESTATED:
         tables.counters[counters.ORDERS_RESTATED] += 1
         priority = _resting_priority(events, at, count)
-        return _restated(tables, outbox, record, event, np.int64(event["reason"]), priority)
-    if kind == EVENT_TRIGGERED:
+        _restated(tables, outbox, record, event, np.int64(event["reason"]), priority)
+    elif kind == EVENT_TRIGGERED:
         tables.counters[counters.ORDERS_TRIGGERED] += 1
         priority = _resting_priority(events, at, count)
-        return _restated(tables, outbox, record, event, np.int64(codes.RESTATEMENT_TRIGGERED), priority)
-    if kind == EVENT_MASS_CANCELED:
-        if np.int64(record["flags"]) & COMMAND_BY_VENUE:
-            return 0
-        return mass_canceled(tables, outbox, record, event)
-    if kind == EVENT_PHASE:
-        tables.counters[counters.PHASE_CHANGES] += 1
-    return 0  # EVENT_PHASE and EVENT_AUCTION are the feed's alone
+        _restated(tables, outbox, record, event, np.int64(codes.RESTATEMENT_TRIGGERED), priority)
+    elif kind == EVENT_MASS_CANCELED:
+        if np.int64(record["flags"]) & COMMAND_BY_VENUE == 0:
+            mass_canceled(tables, outbox, record, event)
+    else:  # the feed's alone
+        if kind == EVENT_PHASE:
+            tables.counters[counters.PHASE_CHANGES] += 1
+        return np.int64(1) << kind
+    return np.int64(0)
 
 
 @inner_kernel
