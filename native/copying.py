@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from native.jit import inner_kernel
 from native.lowlevel import copy_bytes, copy_words
 
@@ -30,8 +28,8 @@ def copy_message(to, to_at, source, source_at, size):
     how long the next one is, no branch predictor knows."""
     rest = size - _SOME_BYTES
     if 0 <= rest and rest <= _SOME_BYTES:
-        copy_bytes(to, to_at, source, source_at, np.int64(_SOME_BYTES))
-        copy_bytes(to, to_at + rest, source, source_at + rest, np.int64(_SOME_BYTES))
+        copy_bytes(to, to_at, source, source_at, _SOME_BYTES)
+        copy_bytes(to, to_at + rest, source, source_at + rest, _SOME_BYTES)
     else:
         copy_bytes(to, to_at, source, source_at, size)
     return 0
