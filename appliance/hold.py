@@ -19,7 +19,7 @@ from appliance.state import OUTBOX_USED, Outbox, Tables, empty_outbox
 from appliance.transmit import flush, get_buffers, offer, send_all
 from native import counters
 from native.arrays import Arrays
-from native.jit import outer_kernel
+from native.jit import inner_kernel, outer_kernel
 from native.limits import FRAME_BYTES_MAX, TX_BURST_MAX
 from native.log_layout import HELD, JOURNAL_WRITER_ENDED, JOURNAL_WRITER_FAILED
 from native.lowlevel import bytes_at, copy_bytes, getter, load_acquire64, pause, setter
@@ -83,13 +83,18 @@ def is_crowded(hold):
     return 4 * (hold.scalars[PUT_BYTES] - hold.scalars[TAKEN_BYTES]) > 3 * hold.octets.size
 
 
-@outer_kernel
+@inner_kernel
 def let_out(tables: Tables, outbox: Outbox, feed: Feed, hold: Hold, tx, port, depends_on, time_ns):
     """Send the finished frames of the outbox, or have them wait until record `depends_on` is safe; the outbox is empty
     then. Returns the frames sent, waiting ones of earlier turns among them."""
     if hold.scalars[DURABLE_ADDRESS] == 0:
         store.publish(feed, feed.scalars[STORE_WHOLE_BYTES], feed.scalars[STORE_NEXT_NUMBER])
         return send_all(tables, outbox, tx, port, time_ns)
+    return np.int64(_let_wait(tables, outbox, feed, hold, tx, port, depends_on, time_ns))
+
+
+@outer_kernel
+def _let_wait(tables, outbox, feed, hold, tx, port, depends_on, time_ns):
     sent = np.int64(0)
     for slot in range(outbox.scalars[OUTBOX_USED]):
         if outbox.slots[slot]["frame_bytes"] == 0:

@@ -25,7 +25,7 @@ _PKT_BYTES = PKT.itemsize
 _HEADER_WORDS = HEADERS_BYTES // 8
 
 
-@outer_kernel
+@inner_kernel
 def send_all(tables, outbox, tx, port, time_ns):
     """Give every finished frame of the outbox to `port`, in order, and empty the outbox. Returns frames sent."""
     waiting = outbox.scalars[OUTBOX_FRAMES]
