@@ -15,11 +15,11 @@ import numpy as np
 
 from appliance.publisher import store
 from appliance.publisher.packet import STORE_NEXT_NUMBER, STORE_WHOLE_BYTES, Feed
-from appliance.state import OUTBOX_USED, Outbox, Tables
+from appliance.state import OUTBOX_USED, Outbox, Tables, empty_outbox
 from appliance.transmit import flush, get_buffers, offer, send_all
 from native import counters
 from native.arrays import Arrays
-from native.jit import outer_kernel
+from native.jit import inner_kernel, outer_kernel
 from native.limits import FRAME_BYTES_MAX, TX_BURST_MAX
 from native.log_layout import HELD, JOURNAL_WRITER_ENDED, JOURNAL_WRITER_FAILED
 from native.lowlevel import bytes_at, copy_bytes, getter, load_acquire64, pause, setter
@@ -83,16 +83,21 @@ def is_crowded(hold):
     return 4 * (hold.scalars[PUT_BYTES] - hold.scalars[TAKEN_BYTES]) > 3 * hold.octets.size
 
 
-@outer_kernel
+@inner_kernel
 def let_out(tables: Tables, outbox: Outbox, feed: Feed, hold: Hold, tx, port, depends_on, time_ns):
     """Send the finished frames of the outbox, or have them wait until record `depends_on` is safe; the outbox is empty
     then. Returns the frames sent, waiting ones of earlier turns among them."""
     if hold.scalars[DURABLE_ADDRESS] == 0:
         store.publish(feed, feed.scalars[STORE_WHOLE_BYTES], feed.scalars[STORE_NEXT_NUMBER])
         return send_all(tables, outbox, tx, port, time_ns)
+    return np.int64(_let_wait(tables, outbox, feed, hold, tx, port, depends_on, time_ns))
+
+
+@outer_kernel
+def _let_wait(tables, outbox, feed, hold, tx, port, depends_on, time_ns):
     sent = np.int64(0)
     for slot in range(outbox.scalars[OUTBOX_USED]):
-        if outbox.frame_bytes[slot] == 0:
+        if outbox.slots[slot]["frame_bytes"] == 0:
             continue
         while not _put(feed, hold, outbox, slot, depends_on):
             tables.counters[counters.HOLD_WAITS] += 1
@@ -100,7 +105,7 @@ def let_out(tables: Tables, outbox: Outbox, feed: Feed, hold: Hold, tx, port, de
             if is_lost(hold):
                 _discard(tables, hold)
             pause()
-    outbox.scalars[OUTBOX_USED] = 0
+    empty_outbox(outbox)
     return sent + release(tables, feed, hold, tx, port, time_ns)
 
 
@@ -131,7 +136,7 @@ def _put(feed, hold, outbox, slot, depends_on):
     """Put the frame in `slot` into the ring. False: there is no room."""
     octets = hold.octets
     size = octets.size
-    frame_bytes = outbox.frame_bytes[slot]
+    frame_bytes = outbox.slots[slot]["frame_bytes"]
     needed = _padded(frame_bytes)
     put = hold.scalars[PUT_BYTES]
     free = size - (put - hold.scalars[TAKEN_BYTES])
@@ -149,8 +154,8 @@ def _put(feed, hold, outbox, slot, depends_on):
     _put_frame_bytes(octets, at, frame_bytes)
     _put_store_bytes(octets, at, feed.scalars[STORE_WHOLE_BYTES])
     _put_store_next(octets, at, feed.scalars[STORE_NEXT_NUMBER])
-    copy_bytes(octets, at + HELD_BYTES, outbox.octets, outbox.frame_at[slot], frame_bytes)
-    outbox.frame_bytes[slot] = 0
+    copy_bytes(octets, at + HELD_BYTES, outbox.octets, outbox.slots[slot]["frame_at"], frame_bytes)
+    outbox.slots[slot]["frame_bytes"] = 0
     hold.scalars[PUT_BYTES] = put + needed
     return True
 

@@ -11,20 +11,19 @@ from appliance.report import datagram
 from appliance.report.log import append_datagram
 from appliance.sequencer.journal import COMMITTED
 from appliance.state import (
-    FREE,
     LAST_OF_CONNECTION,
     NOW_NS,
     OUTBOX_USED,
     OWNER_CONNECTION,
     OWNER_FEED,
     OWNER_NONE,
-    PAYLOAD_AT,
-    SLOT_BYTES,
+    end_datagram,
+    payload_start,
 )
 from appliance.watch import BUCKET_EACH, BUCKET_FILLED, BUCKET_MAX, BUCKET_TIME
 from native import counters
 from native.gateway_layout import GATEWAY_OUT_CLOSE, GATEWAY_OUT_HANDSHAKE, GATEWAY_OUT_REPLY, TRANSPORT_TCP
-from native.jit import outer_kernel
+from native.jit import far_kernel, outer_kernel
 from native.layout import NO_INDEX
 from native.lowlevel import copy_bytes
 from wire.net import udp4
@@ -32,30 +31,31 @@ from wire.net import udp4
 REPORT_TTL = 64
 
 
-@outer_kernel
+@far_kernel
 def close_slot(exchange, slot):
     """Finish the datagram in `slot`, if it is open. Returns 0."""
     outbox = exchange.outbox
-    owner = outbox.owner[slot]
+    tables = exchange.tables
+    row = outbox.slots[slot]
+    owner = row["owner"]
     if owner == OWNER_NONE:
         return 0
     if owner == OWNER_FEED:
-        now_ns = exchange.tables.clock[NOW_NS]
-        multicast.close_packet(exchange.tables, outbox, exchange.feed, exchange.route, slot, now_ns)
+        multicast.close_packet(tables, outbox, exchange.feed, exchange.route, slot, tables.clock[NOW_NS])
         return 0
-    connection = outbox.first_number[slot]
+    connection = row["first_number"]
     if owner != OWNER_CONNECTION:
-        exchange.watch.told_ns[owner] = exchange.tables.clock[NOW_NS]
-        if outbox.session_slot[owner] == slot:
-            outbox.session_slot[owner] = FREE
+        exchange.watch.told_ns[owner] = tables.clock[NOW_NS]
+        if outbox.building[owner + 1]["slot"] == slot:
+            end_datagram(outbox, owner)
         newest = exchange.journal.scalars[COMMITTED]
-        append_datagram(exchange.tables, exchange.reports, outbox, slot, owner, datagram.CONTEXT_BYTES, newest)
-        connection = np.int64(exchange.tables.sessions[owner]["connection"])
+        append_datagram(tables, exchange.reports, outbox, slot, owner, datagram.CONTEXT_BYTES, newest)
+        connection = np.int64(tables.sessions[owner]["connection"])
         if connection == 0:
-            datagram.close_datagram(exchange.tables, outbox, slot, REPORT_TTL)
+            datagram.write_headers(tables, outbox, slot, owner, REPORT_TTL)
     if connection != 0:
         _to_gateway(exchange, slot, connection)
-    outbox.owner[slot] = OWNER_NONE
+    row["owner"] = OWNER_NONE
     return 0
 
 
@@ -63,8 +63,8 @@ def close_slot(exchange, slot):
 def _to_gateway(exchange, slot, connection):
     """What does not fit into the ring is lost: a client asks for it again."""
     outbox = exchange.outbox
-    at = slot * SLOT_BYTES + PAYLOAD_AT
-    is_last = outbox.owner[slot] == OWNER_CONNECTION and outbox.message_count[slot] == LAST_OF_CONNECTION
+    row = outbox.slots[slot]
+    is_last = row["owner"] == OWNER_CONNECTION and row["message_count"] == LAST_OF_CONNECTION
     newest = exchange.journal.scalars[COMMITTED] if exchange.hold.scalars[DURABLE_ADDRESS] != 0 else np.int64(0)
     sent = send_payload(
         exchange.rings,
@@ -74,8 +74,8 @@ def _to_gateway(exchange, slot, connection):
         np.int64(0),
         newest,
         outbox.octets,
-        at,
-        outbox.payload_bytes[slot],
+        payload_start(slot),
+        row["payload_bytes"],
     )
     if sent == 0:
         exchange.tables.counters[counters.GATEWAY_DROPPED] += 1
@@ -89,7 +89,8 @@ def close_slots(exchange, kept_slot):
     """Finish every open datagram but the one in `kept_slot` (FREE: none is kept). Returns 0."""
     outbox = exchange.outbox
     for slot in range(outbox.scalars[OUTBOX_USED]):
-        if slot != kept_slot and outbox.frame_bytes[slot] == 0 and outbox.owner[slot] != OWNER_NONE:
+        row = outbox.slots[slot]
+        if slot != kept_slot and row["frame_bytes"] == 0 and row["owner"] != OWNER_NONE:
             close_slot(exchange, slot)
     return 0
 
@@ -98,7 +99,7 @@ def close_slots(exchange, kept_slot):
 def close_slots_of(exchange, session):
     """Finish what is open for the session, before it changes. Returns 0."""
     for slot in range(exchange.outbox.scalars[OUTBOX_USED]):
-        if exchange.outbox.owner[slot] == session:
+        if exchange.outbox.slots[slot]["owner"] == session:
             close_slot(exchange, slot)
     return 0
 

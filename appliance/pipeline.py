@@ -35,7 +35,7 @@ from appliance.session_inputs import (
     judge_request,
 )
 from appliance.stage_clock import begin_stages, stamp
-from appliance.state import DAY_IS_OVER, FEED_SLOT, FREE, NOW_NS, OUTBOX_USED, TURN
+from appliance.state import DAY_IS_OVER, FREE, NOW_NS, OUTBOX_USED, OWNER_FEED, TURN
 from native import codes, counters
 from native.account_layout import ADMIN_KILL, ADMIN_RESET, KILL_NONE
 from native.codes import ERROR_NOT_CLOSED
@@ -536,10 +536,10 @@ def tell(exchange, records, index, count):
     tables = exchange.tables
     if np.int64(exchange.accounts.state[0]["is_enabled"]):
         take_events(exchange.accounts, exchange.events, count)
-    for at in range(count):
-        reports.report(tables, exchange.outbox, exchange.accounts.told, records, index, exchange.events, at, count)
+    outbox, events = exchange.outbox, exchange.events
+    kinds = reports.report(tables, outbox, exchange.accounts.told, records, index, events, count)
     return level3.publish(
-        tables, exchange.outbox, exchange.feed, exchange.book.instruments, records, index, exchange.events, count
+        tables, outbox, exchange.feed, exchange.book.instruments, records, index, events, count, kinds
     )
 
 
@@ -551,6 +551,7 @@ def _publish_open_orders(exchange, port, index):
     records = exchange.journal.records
     found = np.int64(0)
     count = np.int64(0)
+    kinds = np.int64(1 << EVENT_RESTED)
     for slot in range(book.orders.size):
         if np.int64(book.orders[slot]["leaves_lots"]) == 0 or displayed_lots(book, slot) == 0:
             continue
@@ -558,11 +559,13 @@ def _publish_open_orders(exchange, port, index):
         count = tell_as_it_is(book, slot, events, count, np.int64(EVENT_RESTED), np.int64(0), np.int64(0))
         if count == EVENTS_MAX:
             level3.publish(
-                exchange.tables, exchange.outbox, exchange.feed, book.instruments, records, index, events, count
+                exchange.tables, exchange.outbox, exchange.feed, book.instruments, records, index, events, count, kinds
             )
             _make_room(exchange, port)
             count = np.int64(0)
-    level3.publish(exchange.tables, exchange.outbox, exchange.feed, book.instruments, records, index, events, count)
+    level3.publish(
+        exchange.tables, exchange.outbox, exchange.feed, book.instruments, records, index, events, count, kinds
+    )
     return found
 
 
@@ -596,7 +599,7 @@ def _make_room(exchange, port):
 def _send_early(exchange, port):
     """Everything is sent but the open packet of the feed: the end of its transaction may still have to be marked."""
     outbox = exchange.outbox
-    kept_slot = outbox.scalars[FEED_SLOT]
+    kept_slot = outbox.building[OWNER_FEED + 1]["slot"]
     _close_and_send(exchange, port, kept_slot)
     if kept_slot != FREE:
         packet.carry_over(outbox, exchange.feed, kept_slot)

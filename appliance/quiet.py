@@ -135,8 +135,7 @@ def _count_plain(exchange, record, count):
 @outer_kernel
 def _number_report(tables, session):
     tables.sessions[session]["next_out_seq"] += 1
-    template = np.int64(oe.ExecutionReportTrade_TEMPLATE_ID)  # as good as any: all of them are executions
-    return count_for_firm(tables, tables.firm_numbers, session, np.int64(oe.SCHEMA_ID), template)
+    return count_for_firm(tables, session)
 
 
 @outer_kernel

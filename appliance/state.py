@@ -12,8 +12,8 @@ from appliance.config import Config
 from appliance.config_accounts import session_firms
 from native.arrays import Arrays
 from native.jit import inner_kernel, kernel
-from native.layout import INSTRUMENT, NEVER_NS
-from native.limits import FRAME_BYTES_MAX, OUTBOX_SLOTS_MAX
+from native.layout import INSTRUMENT, NEVER_NS, record
+from native.limits import DATAGRAM_PAYLOAD_BYTES_MAX, FRAME_BYTES_MAX, OUTBOX_SLOTS_MAX
 from native.lowlevel import rarely, usually
 from native.session_layout import (
     SESSION,
@@ -98,37 +98,54 @@ class Tables(Arrays):
     """int64[power of two]: index into instruments by hashed SecurityID, FREE where empty"""
 
 
+OUTBOX_SLOT = record(
+    [
+        ("owner", "i8"),  # session index, or OWNER_*
+        ("first_number", "i8"),  # number of the first message in the owner's stream
+        ("payload_bytes", "i8"),  # once no message is added any more
+        ("message_count", "i8"),  # of the feed's, once no message is added any more
+        ("frame_at", "i8"),  # where the finished frame starts in octets
+        ("frame_bytes", "i8"),  # its size; 0 until it is finished
+        ("reserved", "i8", 2),
+    ],
+    size=64,
+)
+"""A datagram of the outbox."""
+
+BUILDING = record(
+    [
+        ("next_at", "i8"),  # where the next message starts in octets
+        ("end_at", "i8"),  # what no message goes beyond; 0: none is built
+        ("slot", "i8"),  # FREE: none is built
+        ("reserved", "i8"),
+    ],
+    size=32,
+)
+"""The datagram that takes an owner's messages."""
+
+
 class Outbox(Arrays):
     """Datagrams being built in this turn, in the order in which they were opened."""
 
     octets: np.ndarray
     """uint8[OUTBOX_SLOTS_MAX * SLOT_BYTES]"""
-    payload_bytes: np.ndarray
-    """int64[OUTBOX_SLOTS_MAX]"""
-    message_count: np.ndarray
-    """int64[OUTBOX_SLOTS_MAX]"""
-    owner: np.ndarray
-    """int64[OUTBOX_SLOTS_MAX]: session index, or OWNER_FEED"""
-    first_number: np.ndarray
-    """int64[OUTBOX_SLOTS_MAX]: number of the first message in the owner's stream"""
-    frame_at: np.ndarray
-    """int64[OUTBOX_SLOTS_MAX]: where the finished frame starts in octets"""
-    frame_bytes: np.ndarray
-    """int64[OUTBOX_SLOTS_MAX]: its size; 0 while the datagram is open"""
-    session_slot: np.ndarray
-    """int64[sessions]: the open slot of each session, FREE where none"""
+    slots: np.ndarray
+    """OUTBOX_SLOT[OUTBOX_SLOTS_MAX]"""
+    building: np.ndarray
+    """BUILDING[1 + sessions]: by owner + 1, the feed's first"""
     scalars: np.ndarray
     """int64[OUTBOX_SCALARS_COUNT]"""
 
 
 OUTBOX_USED = 0
-FEED_SLOT = 1
-"""The open slot of the feed, FREE where none."""
-QUIET = 2
-"""1: messages are numbered and counted, and nothing is encoded. For replays of which only the state is wanted."""
+QUIET = 1
+"""1: messages are numbered and counted, and nothing is encoded. For replays of which only the state is wanted. Nothing
+is ever built then, so that only who finds nothing built has to look."""
+OUTBOX_FRAMES = 2
+"""Frames that are finished."""
 OUTBOX_SCALARS_COUNT = 3
 
-OWNER_FEED = -2
+OWNER_FEED = -1
 OWNER_NONE = -3
 """The datagram is finished, or has left another way: nothing closes it again."""
 OWNER_CONNECTION = -4
@@ -216,22 +233,13 @@ def _session_tables(config: Config) -> tuple[np.ndarray, np.ndarray, np.ndarray]
 
 def allocate_outbox(sessions_count: int) -> Outbox:
     """An empty outbox."""
-    scalars = np.zeros(OUTBOX_SCALARS_COUNT, np.int64)
-    scalars[FEED_SLOT] = FREE
-
-    def column() -> np.ndarray:
-        return np.zeros(OUTBOX_SLOTS_MAX, np.int64)
-
+    building = np.zeros(1 + sessions_count, BUILDING)
+    building["slot"] = FREE
     return Outbox(
         octets=np.zeros(OUTBOX_SLOTS_MAX * SLOT_BYTES, np.uint8),
-        payload_bytes=column(),
-        message_count=column(),
-        owner=column(),
-        first_number=column(),
-        frame_at=column(),
-        frame_bytes=column(),
-        session_slot=np.full(sessions_count, FREE, np.int64),
-        scalars=scalars,
+        slots=np.zeros(OUTBOX_SLOTS_MAX, OUTBOX_SLOT),
+        building=building,
+        scalars=np.zeros(OUTBOX_SCALARS_COUNT, np.int64),
     )
 
 
@@ -352,23 +360,73 @@ def find_instrument(tables, security_id):
 def price_nanos(tables, instrument, price_ticks):
     """A price as it stands on the wire. Market orders in an auction rest at the ends of the range of ticks: at the ends
     of the wire's, too (below: its least value but one; the least is the null)."""
-    if price_ticks == PRICE_TICKS_HIGHEST:
-        return np.int64(PRICE_TICKS_HIGHEST)
-    if price_ticks == PRICE_TICKS_LOWEST:
-        return np.int64(-PRICE_TICKS_HIGHEST)
+    if rarely((price_ticks == PRICE_TICKS_HIGHEST) | (price_ticks == PRICE_TICKS_LOWEST)):
+        return np.int64(PRICE_TICKS_HIGHEST if price_ticks > 0 else -PRICE_TICKS_HIGHEST)
     return np.int64(price_ticks) * np.int64(tables.instruments[instrument]["tick_nanos"])
 
 
 @kernel
 def open_slot(outbox, owner, first_number):
     """A fresh slot for a datagram of `owner`, or FREE when the outbox is full (the caller keeps it from being so)."""
-    slot = outbox.scalars[OUTBOX_USED]
-    if slot >= outbox.owner.size:
+    index = outbox.scalars[OUTBOX_USED]
+    if index >= outbox.slots.size:
         return np.int64(FREE)
-    outbox.scalars[OUTBOX_USED] = slot + 1
-    outbox.payload_bytes[slot] = 0
-    outbox.message_count[slot] = 0
-    outbox.owner[slot] = owner
-    outbox.first_number[slot] = first_number
-    outbox.frame_bytes[slot] = 0
-    return slot
+    outbox.scalars[OUTBOX_USED] = index + 1
+    slot = outbox.slots[index]
+    slot["owner"] = owner
+    slot["first_number"] = first_number
+    slot["payload_bytes"] = 0
+    slot["message_count"] = 0
+    slot["frame_bytes"] = 0
+    return index
+
+
+@kernel
+def begin_datagram(outbox, owner, first_number, head_bytes):
+    """A fresh datagram that takes the messages of `owner` from now on, behind `head_bytes` that the caller writes; the
+    one before is whole. Returns where it starts in octets, or FREE when the outbox is full."""
+    end_datagram(outbox, owner)
+    slot = open_slot(outbox, owner, first_number)
+    if slot == FREE:
+        return np.int64(FREE)
+    start = payload_start(slot)
+    building = outbox.building[owner + 1]
+    building["next_at"] = start + head_bytes
+    building["end_at"] = start + DATAGRAM_PAYLOAD_BYTES_MAX
+    building["slot"] = slot
+    return start
+
+
+@kernel
+def end_datagram(outbox, owner):
+    """What is built for `owner` takes no further message."""
+    building = outbox.building[owner + 1]
+    slot = building["slot"]
+    if slot != FREE:
+        outbox.slots[slot]["payload_bytes"] = building["next_at"] - payload_start(slot)
+        building["slot"] = FREE
+        building["end_at"] = 0
+    return 0
+
+
+@kernel
+def payload_start(slot):
+    """Where the payload of the datagram in `slot` starts in octets."""
+    return slot * SLOT_BYTES + PAYLOAD_AT
+
+
+@kernel
+def set_frame(outbox, slot, frame_at, frame_end):
+    """The frame in `slot` is finished."""
+    outbox.slots[slot]["frame_at"] = frame_at
+    outbox.slots[slot]["frame_bytes"] = frame_end - frame_at
+    outbox.scalars[OUTBOX_FRAMES] += 1
+    return 0
+
+
+@kernel
+def empty_outbox(outbox):
+    """Everything has left."""
+    outbox.scalars[OUTBOX_USED] = 0
+    outbox.scalars[OUTBOX_FRAMES] = 0
+    return 0

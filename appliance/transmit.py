@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from appliance.state import OUTBOX_USED
+from appliance.state import OUTBOX_FRAMES, empty_outbox
 from native import counters
-from native.jit import outer_kernel
+from native.copying import copy_written
+from native.jit import inner_kernel, outer_kernel
 from native.layout import PKT
 from native.limits import TX_BURST_MAX
-from native.lowlevel import bytes_at, copy_bytes, copy_words, load_u16, load_u32, store_u16, store_u32
+from native.lowlevel import bytes_at, copy_words, load_u16, load_u32, rarely, store_u16, store_u32
 from native.rim import port_service, port_tx_alloc, port_tx_burst, port_tx_flush
 from wire.net.udp4 import HEADERS_BYTES
 
@@ -22,18 +23,12 @@ TRIES_MAX = 20_000
 _SERVICE_BUDGET = 256
 _PKT_BYTES = PKT.itemsize
 _HEADER_WORDS = HEADERS_BYTES // 8
-_BY_WORDS_MAX = 512
-"""Of a payload up to so many bytes all is still on its way into the cache; of a longer one only the headers are."""
 
 
-@outer_kernel
+@inner_kernel
 def send_all(tables, outbox, tx, port, time_ns):
     """Give every finished frame of the outbox to `port`, in order, and empty the outbox. Returns frames sent."""
-    used = outbox.scalars[OUTBOX_USED]
-    waiting = np.int64(0)
-    for slot in range(used):
-        if outbox.frame_bytes[slot] > 0:
-            waiting += 1
+    waiting = outbox.scalars[OUTBOX_FRAMES]
     sent = np.int64(0)
     slot = np.int64(0)
     while waiting > 0:
@@ -41,23 +36,25 @@ def send_all(tables, outbox, tx, port, time_ns):
         if got == 0:
             tables.counters[counters.TX_DROPPED] += waiting
             break
+        bytes_out = np.int64(0)
         for i in range(got):
-            while outbox.frame_bytes[slot] == 0:
+            while outbox.slots[slot]["frame_bytes"] == 0:
                 slot += 1
-            _fill(outbox, slot, tx, i, time_ns)
+            bytes_out += _fill(outbox, slot, tx, i, time_ns)
             slot += 1
         waiting -= got
         taken = offer(tables, tx, port, got)
-        bytes_out = np.int64(0)
-        for i in range(taken):
-            bytes_out += np.int64(tx[i]["len"])
-        tables.counters[counters.BYTES_OUT] += bytes_out
         sent += taken
-        if taken < got:
+        if rarely(taken < got):
+            bytes_out = np.int64(0)
+            for i in range(taken):
+                bytes_out += np.int64(tx[i]["len"])
+            tables.counters[counters.BYTES_OUT] += bytes_out
             tables.counters[counters.TX_DROPPED] += got - taken + waiting
             break
+        tables.counters[counters.BYTES_OUT] += bytes_out
     flush(tables, port)
-    outbox.scalars[OUTBOX_USED] = 0
+    empty_outbox(outbox)
     tables.counters[counters.PACKETS_OUT] += sent
     return sent
 
@@ -76,10 +73,10 @@ def get_buffers(tables, tx, port, wanted):
     return np.int64(0)
 
 
-@outer_kernel
+@inner_kernel
 def _fill(outbox, slot, tx, i, time_ns):
-    frame_at = outbox.frame_at[slot]
-    frame_bytes = outbox.frame_bytes[slot]
+    frame_at = outbox.slots[slot]["frame_at"]
+    frame_bytes = outbox.slots[slot]["frame_bytes"]
     room = bytes_at(np.int64(tx[i]["data"]), np.int64(tx[i]["len"]))
     assert frame_bytes + 8 <= room.size  # every port has room for FRAME_BYTES_MAX
     # The words of a frame are those that its payload starts with one of: before the first one are 2 bytes, or 6.
@@ -91,12 +88,7 @@ def _fill(outbox, slot, tx, i, time_ns):
         head = np.int64(6)
     copy_words(room, head, octets, frame_at + head, _HEADER_WORDS)
     head += 8 * _HEADER_WORDS
-    payload_at = frame_at + head
-    payload_bytes = frame_bytes - head
-    if payload_bytes <= _BY_WORDS_MAX:
-        copy_words(room, head, octets, payload_at, (payload_bytes + 7) >> 3)
-    else:
-        copy_bytes(room, head, octets, payload_at, payload_bytes)
+    copy_written(room, head, octets, frame_at + head, frame_bytes - head)
     tx[i]["len"] = frame_bytes
     tx[i]["ts_ns"] = time_ns
     return frame_bytes

@@ -46,7 +46,7 @@ from appliance.sequencer import journal
 from appliance.session import decode, numbers, peer, receive
 from appliance.session_inputs import GOES_ON, judge_request
 from appliance.stage_clock import read_ticks
-from appliance.state import FEED_SLOT, FREE, OUTBOX_USED
+from appliance.state import OUTBOX_USED, OWNER_FEED, empty_outbox, end_datagram
 from bench.host import report
 from bench.open_loop import SEGMENT_FRAMES, TX_FRAMES_A_FRAME, OpenLoop, told
 from bench.pipeline_flow import Flow, write_flow_of
@@ -356,10 +356,10 @@ def drop_outbox(exchange):
     """Forget what was written to be sent."""
     outbox = exchange.outbox
     for slot in range(outbox.scalars[OUTBOX_USED]):
-        if outbox.owner[slot] >= 0:
-            outbox.session_slot[outbox.owner[slot]] = FREE
-    outbox.scalars[OUTBOX_USED] = 0
-    outbox.scalars[FEED_SLOT] = FREE
+        owner = outbox.slots[slot]["owner"]
+        if owner >= 0 or owner == OWNER_FEED:
+            end_datagram(outbox, owner)
+    empty_outbox(outbox)
     return 0
 
 
@@ -368,13 +368,13 @@ def tell(exchange, index, count, link):
     told, records = exchange.accounts.told, exchange.journal.records
     if link >= FUNDS and np.int64(exchange.accounts.state[0]["is_enabled"]):
         take_events(exchange.accounts, exchange.events, count)
+    kinds = np.int64(0)
     if link >= REPORTS:
-        for at in range(count):
-            reports.report(exchange.tables, exchange.outbox, told, records, index, exchange.events, at, count)
+        kinds = reports.report(exchange.tables, exchange.outbox, told, records, index, exchange.events, count)
     if link >= MARKET_DATA:
         level3.publish(
             exchange.tables, exchange.outbox, exchange.feed, exchange.book.instruments, exchange.journal.records, index,
-            exchange.events, count,
+            exchange.events, count, kinds,
         )  # fmt: skip
     return 0
 

@@ -93,11 +93,13 @@ def publish_all(exchange: Any, port: int, records: Any, first: int, last: int, e
         end = ends[index - first]
         while at < end:
             count = min(end - at, np.int64(EVENTS_MAX))
+            kinds = np.int64(0)
             for i in range(count):
                 exchange.events[i] = events[at + i]
+                kinds |= np.int64(1) << np.int64(events[at + i]["kind"])
             written += level3.publish(
                 exchange.tables, exchange.outbox, exchange.feed, exchange.book.instruments, records, index,
-                exchange.events, count,
+                exchange.events, count, kinds,
             )  # fmt: skip
             at += count
         packet.end_transaction(exchange.outbox, exchange.feed)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from appliance.publisher.market import publish_auction, publish_phase
-from appliance.publisher.packet import BEFORE_BLOCK_BYTES, WORD_BYTES, begin_unwritten
+from appliance.publisher.packet import BEFORE_BLOCK_BYTES, WORD_BYTES, begin_unwritten, head_of
 from appliance.state import FREE, price_nanos
 from native.jit import inner_kernel, kernel
 from native.layout import (
@@ -33,11 +33,13 @@ from native.layout import (
     KIND_REPLACE,
 )
 from native.limits import QTY_LOTS_MAX
-from native.lowlevel import setter
+from native.lowlevel import rarely, setter
 from wire.gen import market_data as md
 from wire.gen import order_entry as oe
 
 _LOW_32 = 0xFFFFFFFF
+_CHANGES = 1 << EVENT_TRADE | 1 << EVENT_RESTED | 1 << EVENT_CANCELED | 1 << EVENT_REPLACED | 1 << EVENT_RESTATED
+"""Kinds of events that can change the public book."""
 
 
 def _word_at(message: str, field: str, end: int) -> Any:
@@ -55,6 +57,10 @@ def _padded(message: str) -> int:
     return -(-(BEFORE_BLOCK_BYTES + block_bytes) // WORD_BYTES) * WORD_BYTES - BEFORE_BLOCK_BYTES
 
 
+_PUT_HEAD = head_of("OrderPut")
+_DELETE_HEAD = head_of("OrderDelete")
+_TRADE_HEAD = head_of("Trade")
+_SUMMARY_HEAD = head_of("TradeSummary")
 assert md.OrderDelete_OrderId_OFFSET == md.OrderPut_OrderId_OFFSET
 _put_order_put_quantity = _word_at("OrderPut", "Quantity", md.OrderPut_ExtPriority_OFFSET)
 _put_trade_quantity = _word_at("Trade", "Quantity", _padded("Trade"))
@@ -62,19 +68,17 @@ _put_summary_quantity = _word_at("TradeSummary", "Quantity", _padded("TradeSumma
 
 
 @kernel
-def publish(tables, outbox, feed, markets, records, index, events, count):
-    """Publish what `events[:count]`, caused by the input `records[index]`, changed; `markets` is BOOK_INSTRUMENT[n].
-    Returns messages written."""
+def publish(tables, outbox, feed, markets, records, index, events, count, kinds):
+    """Publish what `events[:count]`, caused by the input `records[index]`, changed; `markets` is BOOK_INSTRUMENT[n],
+    `kinds` has the bits (1 << kind) of EVENT_TRADE, EVENT_PHASE and EVENT_AUCTION that are among them. Returns messages
+    written."""
     time_ns = np.int64(records[index]["time_ns"])
     written = np.int64(0)
-    kinds = np.int64(0)
-    for i in range(count):
-        kinds |= 1 << np.int64(events[i]["kind"])
     if kinds & (1 << EVENT_TRADE):
         written += _publish_trades(tables, outbox, feed, records[index], events, count)
     for i in range(count):
         written += _publish_change(tables, outbox, feed, events[i], time_ns)
-    if kinds & (1 << EVENT_PHASE | 1 << EVENT_AUCTION):
+    if rarely(kinds & (1 << EVENT_PHASE | 1 << EVENT_AUCTION) != 0):
         for i in range(count):
             kind = np.int64(events[i]["kind"])
             if kind == EVENT_PHASE:
@@ -130,85 +134,67 @@ def _is_same_run(events, first, other):
 def _publish_change(tables, outbox, feed, event, time_ns):
     """What `event` changes of the public book. Returns messages written."""
     kind = np.int64(event["kind"])
+    if (1 << kind) & _CHANGES == 0:
+        return np.int64(0)
     flags = np.int64(event["flags"])
-    side = _feed_side(np.int64(event["side"]))
     if kind == EVENT_TRADE:
-        return _traded(tables, outbox, feed, event, flags, side, time_ns)
+        return _traded(tables, outbox, feed, event, flags, time_ns)
     if flags & EVENT_FLAG_HIDDEN:
         return np.int64(0)
-    was_public = flags & EVENT_FLAG_WAS_RESTING != 0
     display_lots = np.int64(event["display_lots"])
-    if kind == EVENT_CANCELED or (kind == EVENT_REPLACED and flags & EVENT_FLAG_PRIORITY_RETAINED == 0):
-        if not was_public:
-            return np.int64(0)
+    is_gone = kind == EVENT_CANCELED or (kind == EVENT_REPLACED and flags & EVENT_FLAG_PRIORITY_RETAINED == 0)
+    if is_gone:
         display_lots = np.int64(0)
-    elif kind not in (EVENT_RESTED, EVENT_RESTATED, EVENT_REPLACED) or (
-        display_lots == 0 and not (kind == EVENT_RESTATED and was_public)
-    ):
+    if display_lots == 0 and (flags & EVENT_FLAG_WAS_RESTING == 0 or not (is_gone or kind == EVENT_RESTATED)):
         return np.int64(0)
-    return _order_now(
-        tables,
-        outbox,
-        feed,
-        event,
-        np.int64(event["order_id"]),
-        side,
-        np.int64(event["price_ticks"]),
-        display_lots,
-        np.int64(event["priority"]),
-        time_ns,
-    )
+    block = _begin_order(tables, outbox, feed, event, _feed_side(np.int64(event["side"])), display_lots, time_ns)
+    if block == FREE:
+        return np.int64(0)
+    price_ticks = np.int64(event["price_ticks"])
+    order_id = np.int64(event["order_id"])
+    return _put_order(tables, outbox, block, event, order_id, price_ticks, display_lots, np.int64(event["priority"]))
 
 
 @kernel
-def _traded(tables, outbox, feed, event, flags, side, time_ns):
+def _traded(tables, outbox, feed, event, flags, time_ns):
     """The public orders of a fill: the maker, at its own price and place, with what it displays now; in an auction the
     buy, too. An iceberg that displays nothing any more is deleted; its next part is put by an event of its own."""
     price_ticks = np.int64(event["price_ticks"])
+    side = _feed_side(np.int64(event["side"]))
     written = np.int64(0)
     if flags & EVENT_FLAG_AUCTION:
         price_ticks = np.int64(event["limit_value"])  # of the one that is not filled whole
         if flags & EVENT_FLAG_HIDDEN == 0:
-            written += _order_now(
-                tables,
-                outbox,
-                feed,
-                event,
-                np.int64(event["order_id"]),
-                side,
-                price_ticks,
-                np.int64(event["display_lots"]),
-                np.int64(event["priority"]),
-                time_ns,
-            )
+            display_lots = np.int64(event["display_lots"])
+            block = _begin_order(tables, outbox, feed, event, side, display_lots, time_ns)
+            if block != FREE:
+                order_id = np.int64(event["order_id"])
+                priority = np.int64(event["priority"])
+                written += _put_order(tables, outbox, block, event, order_id, price_ticks, display_lots, priority)
     if flags & EVENT_FLAG_MAKER_HIDDEN == 0:
-        written += _order_now(
-            tables,
-            outbox,
-            feed,
-            event,
-            np.int64(event["maker_order_id"]),
-            -side,
-            price_ticks,
-            np.int64(event["maker_display_lots"]),
-            np.int64(event["maker_priority"]),
-            time_ns,
-        )
+        display_lots = np.int64(event["maker_display_lots"])
+        block = _begin_order(tables, outbox, feed, event, -side, display_lots, time_ns)
+        if block != FREE:
+            order_id = np.int64(event["maker_order_id"])
+            priority = np.int64(event["maker_priority"])
+            written += _put_order(tables, outbox, block, event, order_id, price_ticks, display_lots, priority)
     return written
 
 
 @inner_kernel
-def _order_now(tables, outbox, feed, event, order_id, side, price_ticks, display_lots, priority, time_ns):
-    """OrderPut of what an order displays now, OrderDelete where that is nothing."""
-    instrument = np.int64(event["instrument"])
-    is_gone = display_lots == 0
-    template = np.int64(md.OrderDelete_TEMPLATE_ID if is_gone else md.OrderPut_TEMPLATE_ID)
-    block_bytes = np.int64(md.OrderDelete_BLOCK_LENGTH if is_gone else md.OrderPut_BLOCK_LENGTH)
-    block = begin_unwritten(tables, outbox, feed, instrument, side, template, block_bytes, time_ns)
-    if block == FREE:
-        return np.int64(0)
+def _begin_order(tables, outbox, feed, event, side, display_lots, time_ns):
+    """A message of what an order displays now: OrderPut, or OrderDelete where that is nothing. Returns its block, or
+    FREE."""
+    head = np.int64(_DELETE_HEAD if display_lots == 0 else _PUT_HEAD)
+    return begin_unwritten(tables, outbox, feed, np.int64(event["instrument"]), side, head, time_ns)
+
+
+@inner_kernel
+def _put_order(tables, outbox, block, event, order_id, price_ticks, display_lots, priority):
+    """What stands in it. Returns 1."""
     md.put_OrderPut_OrderId(outbox.octets, block, order_id)  # stands at the same place in both
-    if not is_gone:
+    if display_lots != 0:
+        instrument = np.int64(event["instrument"])
         md.put_OrderPut_Price(outbox.octets, block, price_nanos(tables, instrument, price_ticks))
         _put_order_put_quantity(outbox.octets, block, display_lots)
         md.put_OrderPut_ExtPriority(outbox.octets, block, priority)
@@ -228,9 +214,7 @@ def _trade(tables, outbox, feed, event, time_ns):
     is_buy = np.int64(event["side"]) == oe.Side_Buy
     in_auction = np.int64(event["flags"]) & EVENT_FLAG_AUCTION
     side = np.int64(0) if in_auction else _feed_side(np.int64(event["side"]))
-    block = begin_unwritten(
-        tables, outbox, feed, instrument, side, md.Trade_TEMPLATE_ID, md.Trade_BLOCK_LENGTH, time_ns
-    )
+    block = begin_unwritten(tables, outbox, feed, instrument, side, np.int64(_TRADE_HEAD), time_ns)
     if block == FREE:
         return np.int64(0)
     order_id = np.int64(event["order_id"])
@@ -270,16 +254,8 @@ def _trade_summary(tables, outbox, feed, record, events, start, stop):
     tick_nanos = np.int64(tables.instruments[instrument]["tick_nanos"])
     in_auction = np.int64(event["flags"]) & EVENT_FLAG_AUCTION
     side = np.int64(0) if in_auction else _feed_side(np.int64(event["side"]))
-    block = begin_unwritten(
-        tables,
-        outbox,
-        feed,
-        instrument,
-        side,
-        md.TradeSummary_TEMPLATE_ID,
-        md.TradeSummary_BLOCK_LENGTH,
-        np.int64(record["time_ns"]),
-    )
+    time_ns = np.int64(record["time_ns"])
+    block = begin_unwritten(tables, outbox, feed, instrument, side, np.int64(_SUMMARY_HEAD), time_ns)
     if block == FREE:
         return np.int64(0)
     away_nanos = np.int64(0)

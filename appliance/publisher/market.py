@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from appliance.publisher.packet import begin_message
+from appliance.publisher.packet import begin_message, head_of
 from appliance.state import FREE, price_nanos
 from native.jit import kernel
 from native.layout import (
@@ -31,6 +31,9 @@ AUCTION_NONE = 0
 AUCTION_OPENING = 1
 AUCTION_CLOSING = 2
 AUCTION_VOLATILITY = 3
+
+_STATUS_HEAD = head_of("TradingStatusUpdate")
+_AUCTION_HEAD = head_of("AuctionUpdate")
 
 
 @kernel
@@ -65,16 +68,7 @@ def trading_status_of(phase):
 def publish_phase(tables, outbox, feed, markets, event, time_ns):
     """TradingStatusUpdate of an EVENT_PHASE. Returns 1."""
     instrument = np.int64(event["instrument"])
-    block = begin_message(
-        tables,
-        outbox,
-        feed,
-        instrument,
-        np.int64(0),
-        md.TradingStatusUpdate_TEMPLATE_ID,
-        md.TradingStatusUpdate_BLOCK_LENGTH,
-        time_ns,
-    )
+    block = begin_message(tables, outbox, feed, instrument, np.int64(0), _STATUS_HEAD, time_ns)
     if block == FREE:
         return np.int64(0)
     octets = outbox.octets
@@ -116,16 +110,7 @@ def publish_auction(tables, outbox, feed, event, time_ns):
     flags = np.int64(event["flags"])
     if auction == AUCTION_NONE and flags & EVENT_FLAG_PRICE == 0:
         return np.int64(0)
-    block = begin_message(
-        tables,
-        outbox,
-        feed,
-        instrument,
-        np.int64(0),
-        md.AuctionUpdate_TEMPLATE_ID,
-        md.AuctionUpdate_BLOCK_LENGTH,
-        time_ns,
-    )
+    block = begin_message(tables, outbox, feed, instrument, np.int64(0), _AUCTION_HEAD, time_ns)
     if block == FREE:
         return np.int64(0)
     octets = outbox.octets

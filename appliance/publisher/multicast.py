@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from appliance.publisher.packet import NEXT_NUMBER, write_packet_header
+from appliance.publisher.packet import NEXT_NUMBER, end_packet, write_packet_header
 from appliance.publisher.store import append
 from appliance.publisher.topic import write_topic
-from appliance.state import FEED_SLOT, FREE, OWNER_FEED, PAYLOAD_AT, SLOT_BYTES, open_slot
+from appliance.state import FREE, OWNER_FEED, open_slot, payload_start, set_frame
 from native import counters
-from native.jit import kernel
+from native.jit import inner_kernel, kernel
 from native.layout import VLAN_NONE
 from wire.gen import fixp
 from wire.gen import market_data as md
@@ -27,21 +27,23 @@ HEARTBEAT_MS = 6
 ROUTE_COUNT = 7
 
 
-@kernel
+@inner_kernel
 def close_packet(tables, outbox, feed, route, slot, sending_time_ns):
     """Finish the packet in `slot`: its header, its place in the store, its network headers. Returns 1."""
-    if outbox.scalars[FEED_SLOT] == slot:
-        outbox.scalars[FEED_SLOT] = FREE
+    if outbox.building[OWNER_FEED + 1]["slot"] == slot:
+        end_packet(outbox, feed)
     octets = outbox.octets
-    at = slot * SLOT_BYTES + PAYLOAD_AT
-    message_count = outbox.message_count[slot]
-    first_number = outbox.first_number[slot]
+    at = payload_start(slot)
+    packet = outbox.slots[slot]
+    message_count = packet["message_count"]
+    first_number = packet["first_number"]
     write_packet_header(
         octets, at, feed, sending_time_ns, first_number, md.packetHeader_PktFlags_Incremental, message_count
     )
-    if append(feed, octets, at, outbox.payload_bytes[slot], first_number, message_count) == 0:
+    if append(feed, octets, at, packet["payload_bytes"], first_number, message_count) == 0:
         tables.counters[counters.FEED_PACKETS_UNSTORED] += 1
     tables.counters[counters.FEED_PACKETS_OUT] += 1
+    tables.counters[counters.FEED_MESSAGES_OUT] += message_count
     return _close(outbox, route, slot)
 
 
@@ -56,18 +58,18 @@ def heartbeat(tables, outbox, feed, route, topic_id, sending_time_ns):
     if slot == FREE:
         return 0
     octets = outbox.octets
-    at = slot * SLOT_BYTES + PAYLOAD_AT
+    at = payload_start(slot)
     write_packet_header(octets, at, feed, sending_time_ns, next_number, md.packetHeader_PktFlags_Incremental, 0)
-    outbox.payload_bytes[slot] = md.packetHeader_SIZE
+    outbox.slots[slot]["payload_bytes"] = md.packetHeader_SIZE
     _close(outbox, route, slot)
     tables.counters[counters.FEED_HEARTBEATS_OUT] += 1
 
     slot = open_slot(outbox, np.int64(OWNER_FEED), next_number)
     if slot == FREE:
         return 1
-    at = slot * SLOT_BYTES + PAYLOAD_AT
+    at = payload_start(slot)
     write_packet_header(octets, at, feed, sending_time_ns, next_number, 0, 1)
-    outbox.payload_bytes[slot] = write_topic(
+    outbox.slots[slot]["payload_bytes"] = write_topic(
         octets, at, topic_id, 0, np.int64(fixp.FlowType_Recoverable), route[HEARTBEAT_MS]
     )
     _close(outbox, route, slot)
@@ -76,8 +78,8 @@ def heartbeat(tables, outbox, feed, route, topic_id, sending_time_ns):
 
 @kernel
 def _close(outbox, route, slot):
-    payload_at = slot * SLOT_BYTES + PAYLOAD_AT
-    payload_bytes = outbox.payload_bytes[slot]
+    payload_at = payload_start(slot)
+    payload_bytes = outbox.slots[slot]["payload_bytes"]
     frame_at = udp4.write_headers(
         outbox.octets,
         payload_at,
@@ -90,6 +92,5 @@ def _close(outbox, route, slot):
         route[PORTS],
         route[TTL],
     )
-    outbox.frame_at[slot] = frame_at
-    outbox.frame_bytes[slot] = payload_at + payload_bytes - frame_at
+    set_frame(outbox, slot, frame_at, payload_at + payload_bytes)
     return 1

@@ -8,12 +8,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from appliance.state import FEED_SLOT, FREE, OWNER_FEED, PAYLOAD_AT, QUIET, SLOT_BYTES, TRADING_SESSION_DATE, open_slot
+from appliance.state import (
+    FREE,
+    OWNER_FEED,
+    QUIET,
+    TRADING_SESSION_DATE,
+    begin_datagram,
+    end_datagram,
+    payload_start,
+)
 from native import counters
 from native.arrays import Arrays
-from native.jit import inner_kernel, kernel
-from native.limits import DATAGRAM_PAYLOAD_BYTES_MAX
-from native.lowlevel import copy_bytes, load_u64, store_u64
+from native.jit import inner_kernel, kernel, outer_kernel
+from native.lowlevel import copy_bytes, load_u64, rarely, store_u64
 from wire.gen import market_data as md
 
 BEFORE_BLOCK_BYTES = md.frameHeader_SIZE + md.messageHeader_SIZE
@@ -23,6 +30,8 @@ _FLAGS_WORD_AT = -2
 _FLAGS_SHIFT = 16
 _HEADER_BYTES = 4 * WORD_BYTES
 """What is the same in all messages, from FrameLength to TransactTime: four words."""
+_MESSAGE_BYTES = 0xFFFF
+"""FrameLength in the first word of a message."""
 assert BEFORE_BLOCK_BYTES + md.instrumentHeader_SIZE == _HEADER_BYTES
 assert (BEFORE_BLOCK_BYTES + _FLAGS_WORD_AT) % WORD_BYTES == 0
 
@@ -73,70 +82,80 @@ def end_transaction(outbox, feed):
     return 0
 
 
+def head_of(message: str) -> int:
+    """The first word of a message: FrameLength, blockLength, templateId, schemaId."""
+    block_bytes: int = getattr(md, f"{message}_BLOCK_LENGTH")
+    template_id: int = getattr(md, f"{message}_TEMPLATE_ID")
+    message_bytes = -(-(BEFORE_BLOCK_BYTES + block_bytes) // WORD_BYTES) * WORD_BYTES
+    return message_bytes | (block_bytes << 16) | (template_id << 32) | (md.SCHEMA_ID << 48)
+
+
 @kernel
-def begin_message(tables, outbox, feed, instrument, side, template_id, block_bytes, transact_time_ns):
-    """Make room for one more message; returns where its block starts in `outbox.octets`, with the instrument header
-    written and the rest zeroed. `side` is 1 buy, -1 sell, 0 none. FREE when the outbox is quiet or full."""
-    block = begin_unwritten(tables, outbox, feed, instrument, side, template_id, block_bytes, transact_time_ns)
+def begin_message(tables, outbox, feed, instrument, side, head, transact_time_ns):
+    """Make room for one more message, of which `head` is the first word (`head_of`); returns where its block starts in
+    `outbox.octets`, with the instrument header written and the rest zeroed. `side` is 1 buy, -1 sell, 0 none. FREE when
+    the outbox is quiet or full."""
+    block = begin_unwritten(tables, outbox, feed, instrument, side, head, transact_time_ns)
     if block != FREE:
-        message_bytes = (BEFORE_BLOCK_BYTES + block_bytes + 7) & ~7
         at = block - BEFORE_BLOCK_BYTES
-        outbox.octets[at + _HEADER_BYTES : at + message_bytes] = 0
+        outbox.octets[at + _HEADER_BYTES : at + (head & _MESSAGE_BYTES)] = 0
     return block
 
 
 @inner_kernel
-def begin_unwritten(tables, outbox, feed, instrument, side, template_id, block_bytes, transact_time_ns):
+def begin_unwritten(tables, outbox, feed, instrument, side, head, transact_time_ns):
     """`begin_message` for a message of which the caller writes everything behind the instrument header, padding
     included."""
-    if outbox.scalars[QUIET] != 0:
-        return _count_only(tables, feed, instrument)
-    message_bytes = (BEFORE_BLOCK_BYTES + block_bytes + 7) & ~7
-    slot = outbox.scalars[FEED_SLOT]
-    payload_bytes = outbox.payload_bytes[slot] if slot != FREE else np.int64(DATAGRAM_PAYLOAD_BYTES_MAX)
-    if payload_bytes + message_bytes > DATAGRAM_PAYLOAD_BYTES_MAX:
-        slot = _open(outbox, feed)
-        if slot == FREE:
+    message_bytes = head & _MESSAGE_BYTES
+    building = outbox.building[OWNER_FEED + 1]
+    at = building["next_at"]
+    if rarely(at + message_bytes > building["end_at"]):
+        at = _open(tables, outbox, feed, instrument)
+        if at == FREE:
             return np.int64(FREE)
-        payload_bytes = np.int64(md.packetHeader_SIZE)
+    building["next_at"] = at + message_bytes
     octets = outbox.octets
-    at = slot * SLOT_BYTES + PAYLOAD_AT + payload_bytes
     block = at + BEFORE_BLOCK_BYTES
     row = tables.instruments[instrument]
     instr_seq = (np.int64(row["instr_seq"]) + 1) & 0xFFFFFFFF
     row["instr_seq"] = instr_seq
-    is_first = feed.scalars[LAST_FLAGS_AT] == FREE
+    is_first = feed.scalars[LAST_FLAGS_AT] < 0  # FREE
     flags = np.int64(md.InstrFlags_StartOfTransaction if is_first else 0)
     # FrameLength, blockLength, templateId, schemaId; version, InstrFlags, InstrSide, InstrumentId;
     # InstrSeqNum, TradingSessionDate, Reserved; TransactTime
-    store_u64(octets, at, message_bytes | (block_bytes << 16) | (template_id << 32) | (md.SCHEMA_ID << 48))
+    store_u64(octets, at, head)
     version_and_flags = md.SCHEMA_VERSION | (flags << _FLAGS_SHIFT) | ((side & 0xFF) << 24)
     store_u64(octets, at + 8, version_and_flags | (np.int64(row["security_id"]) << 32))
     store_u64(octets, at + 16, instr_seq | ((tables.clock[TRADING_SESSION_DATE] & 0xFFFF) << 32))
     store_u64(octets, at + 24, transact_time_ns)
     feed.scalars[LAST_FLAGS_AT] = block
     feed.scalars[NEXT_NUMBER] += 1
-    outbox.payload_bytes[slot] = payload_bytes + message_bytes
-    outbox.message_count[slot] += 1
-    tables.counters[counters.FEED_MESSAGES_OUT] += 1
     return block
 
 
-@kernel
-def _count_only(tables, feed, instrument):
-    """Number a message that nobody gets. Returns FREE."""
-    row = tables.instruments[instrument]
-    row["instr_seq"] = (np.int64(row["instr_seq"]) + 1) & 0xFFFFFFFF
-    feed.scalars[NEXT_NUMBER] += 1
-    tables.counters[counters.FEED_MESSAGES_OUT] += 1
-    return np.int64(FREE)
+@outer_kernel
+def _open(tables, outbox, feed, instrument):
+    """The next packet, because the message of the instrument does not fit into the one before, or there is none.
+    Returns where the message starts in octets; FREE: the outbox is full, or quiet, and the message is only numbered."""
+    if outbox.scalars[QUIET] != 0:
+        row = tables.instruments[instrument]
+        row["instr_seq"] = (np.int64(row["instr_seq"]) + 1) & 0xFFFFFFFF
+        feed.scalars[NEXT_NUMBER] += 1
+        tables.counters[counters.FEED_MESSAGES_OUT] += 1
+        return np.int64(FREE)
+    end_packet(outbox, feed)
+    at = begin_datagram(outbox, np.int64(OWNER_FEED), feed.scalars[NEXT_NUMBER], np.int64(md.packetHeader_SIZE))
+    return at if at == FREE else at + md.packetHeader_SIZE
 
 
 @kernel
-def _open(outbox, feed):
-    slot = open_slot(outbox, np.int64(OWNER_FEED), feed.scalars[NEXT_NUMBER])
+def end_packet(outbox, feed):
+    """The packet that is built, if there is one, takes no further message."""
+    slot = outbox.building[OWNER_FEED + 1]["slot"]
     if slot != FREE:
-        outbox.scalars[FEED_SLOT] = slot
+        packet = outbox.slots[slot]
+        packet["message_count"] = feed.scalars[NEXT_NUMBER] - packet["first_number"]
+        end_datagram(outbox, np.int64(OWNER_FEED))
     return slot
 
 
@@ -152,17 +171,13 @@ def write_packet_header(octets, at, feed, sending_time_ns, first_number, packet_
 
 @kernel
 def carry_over(outbox, feed, slot):
-    """The outbox was emptied but for the feed's open packet in `slot`: it goes on in slot 0."""
-    payload_bytes = outbox.payload_bytes[slot]
-    message_count = outbox.message_count[slot]
-    opened = open_slot(outbox, np.int64(OWNER_FEED), outbox.first_number[slot])
-    outbox.payload_bytes[opened] = payload_bytes
-    outbox.message_count[opened] = message_count
-    outbox.scalars[FEED_SLOT] = opened
-    if opened != slot:
-        to = opened * SLOT_BYTES
-        start = slot * SLOT_BYTES
-        copy_bytes(outbox.octets, to, outbox.octets, start, SLOT_BYTES)
+    """The outbox was emptied but for the feed's packet in `slot`, which is being built: it goes on in slot 0."""
+    payload_bytes = outbox.building[OWNER_FEED + 1]["next_at"] - payload_start(slot)
+    first_number = outbox.slots[slot]["first_number"]
+    to = begin_datagram(outbox, np.int64(OWNER_FEED), first_number, payload_bytes)
+    start = payload_start(slot)
+    if to != start:
+        copy_bytes(outbox.octets, to, outbox.octets, start, payload_bytes)
         if feed.scalars[LAST_FLAGS_AT] != FREE:
             feed.scalars[LAST_FLAGS_AT] += to - start
-    return opened
+    return to

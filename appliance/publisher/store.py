@@ -16,10 +16,11 @@ from appliance.publisher.packet import (
     STORE_WHOLE_BYTES,
     Feed,
 )
-from native.jit import kernel
+from native.copying import copy_written
+from native.jit import inner_kernel, kernel
 from native.layout import FEED_ENTRY, FEED_HEADER
 from native.limits import DATAGRAM_PAYLOAD_BYTES_MAX, FEED_HEADER_BYTES
-from native.lowlevel import copy_words, prefetch_to_write, setter, store_release64
+from native.lowlevel import prefetch_to_write, setter, store_release64
 
 ENTRY_BYTES = FEED_ENTRY.itemsize
 _COMMITTED_BYTES = 0
@@ -59,7 +60,7 @@ def has_room(feed, open_orders, instruments, unsent_packets):
     return feed.scalars[STORE_USED] + needed <= feed.store.size
 
 
-@kernel
+@inner_kernel
 def append(feed, octets, at, payload_bytes, first_number, message_count):
     """Store the packet `octets[at:at + payload_bytes]`, which is whole words long, as messages are. Returns 1; 0 where
     it does not fit: then this packet and all after it are published only."""
@@ -75,7 +76,7 @@ def append(feed, octets, at, payload_bytes, first_number, message_count):
     address = np.int64(store.ctypes.data) + start
     for line in range((payload_bytes >> 6) + 1):
         prefetch_to_write(address + (line << 6))
-    copy_words(store, start, octets, at, payload_bytes >> 3)
+    copy_written(store, start, octets, at, payload_bytes)
     used = start + payload_bytes
     feed.scalars[STORE_USED] = used
     feed.scalars[STORE_WHOLE_BYTES] = used

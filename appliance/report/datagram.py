@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from appliance.report.log import count_for_firm
-from appliance.state import FREE, PAYLOAD_AT, QUIET, SLOT_BYTES, open_slot
+from appliance.report.log import count_for_firm, is_execution
+from appliance.state import FREE, QUIET, begin_datagram, payload_start, set_frame
 from native import counters
-from native.jit import inner_kernel, kernel
-from native.limits import DATAGRAM_PAYLOAD_BYTES_MAX
-from native.lowlevel import store_u64
+from native.jit import inner_kernel, kernel, outer_kernel
+from native.lowlevel import rarely, store_u64
 from wire.gen import fixp
 from wire.gen import order_entry as oe
 from wire.net import udp4
@@ -41,31 +40,20 @@ def begin_message(tables, outbox, session, schema_id, template_id, block_bytes):
 @inner_kernel
 def begin_unwritten(tables, outbox, session, schema_id, template_id, block_bytes):
     """`begin_message` for a block of which the caller writes every byte."""
-    if outbox.scalars[QUIET] != 0:
-        _count(tables, session, schema_id, template_id)
-        return np.int64(FREE)
     message_bytes = oe.messageHeader_SIZE + block_bytes
-    slot = outbox.session_slot[session]
-    payload_bytes = outbox.payload_bytes[slot] if slot != FREE else np.int64(DATAGRAM_PAYLOAD_BYTES_MAX)
-    if payload_bytes + message_bytes > DATAGRAM_PAYLOAD_BYTES_MAX:
-        slot = _open(tables, outbox, session)
-        if slot == FREE:
+    building = outbox.building[session + 1]
+    at = building["next_at"]
+    if rarely(at + message_bytes > building["end_at"]):
+        at = _open(tables, outbox, session, schema_id, template_id)
+        if at == FREE:
             return np.int64(FREE)
-        payload_bytes = np.int64(CONTEXT_BYTES)
-    at = slot * SLOT_BYTES + PAYLOAD_AT + payload_bytes
+    building["next_at"] = at + message_bytes
     version = np.int64(oe.SCHEMA_VERSION if schema_id == oe.SCHEMA_ID else fixp.SCHEMA_VERSION)
     store_u64(outbox.octets, at, block_bytes | (template_id << 16) | (schema_id << 32) | (version << 48))
-    outbox.payload_bytes[slot] = payload_bytes + message_bytes
-    outbox.message_count[slot] += 1
-    _count(tables, session, schema_id, template_id)
-    return at + oe.messageHeader_SIZE
-
-
-@inner_kernel
-def _count(tables, session, schema_id, template_id):
     tables.sessions[session]["next_out_seq"] += 1
-    tables.counters[counters.REPORTS_OUT] += 1
-    return count_for_firm(tables, tables.firm_numbers, session, schema_id, template_id)
+    if is_execution(schema_id, template_id):
+        count_for_firm(tables, session)
+    return at + oe.messageHeader_SIZE
 
 
 @kernel
@@ -75,40 +63,43 @@ def message_number(tables, session):
 
 
 @kernel
-def exec_id(tables, session):
-    """ExecID of the message that `begin_message` has just opened."""
-    return (np.int64(session) << SESSION_BITS_SHIFT) | (tables.sessions[session]["next_out_seq"] - 1)
+def exec_id(session, number):
+    """ExecID of the session's message `number`."""
+    return (np.int64(session) << SESSION_BITS_SHIFT) | number
 
 
-@kernel
-def _open(tables, outbox, session):
+@outer_kernel
+def _open(tables, outbox, session, schema_id, template_id):
+    """The session's next datagram, because a message does not fit into the one before, or there is none. Returns where
+    the message starts in octets; FREE: the outbox is full, or quiet, and the message is only numbered and counted."""
     row = tables.sessions[session]
-    slot = open_slot(outbox, session, row["next_out_seq"])
-    if slot == FREE:
-        return slot
+    if outbox.scalars[QUIET] != 0:
+        row["next_out_seq"] += 1
+        tables.counters[counters.REPORTS_OUT] += 1
+        if is_execution(schema_id, template_id):
+            count_for_firm(tables, session)
+        return np.int64(FREE)
+    at = begin_datagram(outbox, session, row["next_out_seq"], np.int64(CONTEXT_BYTES))
+    if at == FREE:
+        return np.int64(FREE)
     octets = outbox.octets
-    at = slot * SLOT_BYTES + PAYLOAD_AT
     store_u64(octets, at, _CONTEXT_HEADER)
     block = at + fixp.messageHeader_SIZE
     store_u64(octets, block + fixp.Context_SessionId_OFFSET, row["uuid_low"])
     store_u64(octets, block + fixp.Context_SessionId_OFFSET + 8, row["uuid_high"])
     fixp.put_Context_NextSeqNo(octets, block, row["next_out_seq"])
-    outbox.payload_bytes[slot] = CONTEXT_BYTES
-    outbox.session_slot[session] = slot
-    return slot
+    return at + CONTEXT_BYTES
 
 
-@kernel
-def close_datagram(tables, outbox, slot, ttl):
-    """Put headers in front of the finished datagram in `slot`. Returns 1, or 0 when the session has no address yet."""
-    session = outbox.owner[slot]
-    if outbox.session_slot[session] == slot:
-        outbox.session_slot[session] = FREE
+@inner_kernel
+def write_headers(tables, outbox, slot, session, ttl):
+    """Put headers in front of the datagram in `slot`, which is whole. Returns 1, or 0 when the session has no address
+    yet."""
     row = tables.sessions[session]
     if row["bound_at_sequence"] == 0:
         return 0
-    payload_at = slot * SLOT_BYTES + PAYLOAD_AT
-    payload_bytes = outbox.payload_bytes[slot]
+    payload_at = payload_start(slot)
+    payload_bytes = outbox.slots[slot]["payload_bytes"]
     frame_at = udp4.write_headers(
         outbox.octets,
         payload_at,
@@ -121,7 +112,6 @@ def close_datagram(tables, outbox, slot, ttl):
         (np.int64(row["local_udp_port"]) << 16) | np.int64(row["peer_udp_port"]),
         ttl,
     )
-    outbox.frame_at[slot] = frame_at
-    outbox.frame_bytes[slot] = payload_at + payload_bytes - frame_at
+    set_frame(outbox, slot, frame_at, payload_at + payload_bytes)
     tables.counters[counters.REPORT_PACKETS_OUT] += 1
     return 1

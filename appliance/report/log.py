@@ -17,12 +17,13 @@ from typing import Any, cast
 
 import numpy as np
 
-from appliance.state import FREE, PAYLOAD_AT, SLOT_BYTES
+from appliance.state import FREE, payload_start
 from native import counters
 from native.arrays import Arrays
-from native.jit import kernel
+from native.copying import copy_message
+from native.jit import inner_kernel, kernel, outer_kernel
 from native.layout import NO_INDEX
-from native.lowlevel import copy_bytes, copy_words, load_u64, prefetch_to_write, setter, store_release64
+from native.lowlevel import load_u64, prefetch_to_write, rarely, setter, store_release64
 from native.session_layout import (
     REPORT_ENTRY,
     REPORT_FORMAT_VERSION,
@@ -54,6 +55,11 @@ _put_index_before = setter("i64", _FIELDS["index_before"][1])
 _put_session_and_generation = setter("u64", _FIELDS["session"][1])
 _put_firm_and_message_bytes = setter("u64", _FIELDS["firm"][1])
 assert _FIELDS["generation"][1] == _FIELDS["session"][1] + 4 and _FIELDS["message_bytes"][1] == _FIELDS["firm"][1] + 4
+
+_FIRST_EXECUTION = oe.ExecutionReportNew_TEMPLATE_ID
+_EXECUTION_PLACES = oe.OrderMassActionReport_TEMPLATE_ID - _FIRST_EXECUTION + 1
+_EXECUTIONS = (1 << oe.ExecutionReportRestated_TEMPLATE_ID - _FIRST_EXECUTION + 1) - 1 | 1 << _EXECUTION_PLACES - 1
+"""Bits of the templates from ExecutionReportNew on: up to ExecutionReportRestated, and OrderMassActionReport."""
 
 # indexes of `ReportLog.scalars`
 USED_PLACES = 0
@@ -117,25 +123,27 @@ def forget(log, session):
     return 0
 
 
-@kernel
+@inner_kernel
 def is_execution(schema_id, template):
-    """Whether a message tells what became of orders: those are in the drop copy."""
-    return schema_id == oe.SCHEMA_ID and (
-        (oe.ExecutionReportNew_TEMPLATE_ID <= template and template <= oe.ExecutionReportRestated_TEMPLATE_ID)
-        or template == oe.OrderMassActionReport_TEMPLATE_ID
-    )
+    """1 for a message that tells what became of orders: those are in the drop copy. Else 0."""
+    return _bit_of(_EXECUTIONS, template | (schema_id << 16))
+
+
+@inner_kernel
+def _bit_of(executions, template_and_schema):
+    """The bit of this message in `executions`: _EXECUTIONS, or a part of them."""
+    place = template_and_schema - (_FIRST_EXECUTION | (oe.SCHEMA_ID << 16))
+    return (executions >> place) & 1 if 0 <= place and place < _EXECUTION_PLACES else np.int64(0)
 
 
 @kernel
-def count_for_firm(tables, numbers, session, schema_id, template):
-    """The number that a message to the session gets in its firm's drop copy, counted in `numbers` (those of `tables`
-    when it is decided, those of the log when it is kept); 0: it is not in it."""
+def count_for_firm(tables, session):
+    """One more execution is decided that is in the drop copy of the session's firm, if it is of one; its number there
+    it gets when it is kept."""
     firm = np.int64(tables.sessions[session]["firm"])
-    if firm == NO_INDEX or not is_execution(schema_id, template):
-        return np.int64(0)
-    number = numbers[firm]
-    numbers[firm] = number + 1
-    return number
+    if firm != NO_INDEX:
+        tables.firm_numbers[firm] += 1
+    return 0
 
 
 @kernel
@@ -146,63 +154,73 @@ def take_firm_numbers(tables, log):
     return 0
 
 
-@kernel
+@inner_kernel
 def append_datagram(tables, log, outbox, slot, session, head_bytes, sequence):
-    """Keep the messages of the datagram in `slot`, which begin `head_bytes` behind its start and tell of nothing newer
-    than the record `sequence`. Returns how many were kept: none more once one has found no room."""
+    """Number for the drop copy, count and keep the messages of the datagram in `slot`, which begin `head_bytes` behind
+    its start and tell of nothing newer than the record `sequence`. None more is kept once one has found no room."""
     row = tables.sessions[session]
     whose = session | (np.int64(row["generation"]) << 32)
     firm = np.int64(row["firm"])
+    has_firm = firm != NO_INDEX
+    firm_number = log.firm_numbers[firm] if has_firm else np.int64(0)
+    executions = np.int64(_EXECUTIONS if has_firm else 0)
     octets = outbox.octets
-    at = slot * SLOT_BYTES + PAYLOAD_AT + head_bytes
-    end = slot * SLOT_BYTES + PAYLOAD_AT + outbox.payload_bytes[slot]
-    number = outbox.first_number[slot]
+    first = outbox.slots[slot]["first_number"]
+    number = first
+    at = payload_start(slot) + head_bytes
+    end = payload_start(slot) + outbox.slots[slot]["payload_bytes"]
     newest = log.newest[session]
     place = log.scalars[USED_PLACES]
-    ahead = np.int64(log.octets.ctypes.data) + AHEAD_BYTES
-    kept = np.int64(0)
+    places_max = log.octets.size >> ENTRY_BITS if log.scalars[IS_FULL] == 0 else np.int64(0)
+    kept_in = log.octets
+    ahead = np.int64(kept_in.ctypes.data) + AHEAD_BYTES
     while at < end:
         header = load_u64(octets, at)  # blockLength, templateId, schemaId, version
         message_bytes = oe.messageHeader_SIZE + (header & 0xFFFF)
-        firm_number = count_for_firm(
-            tables, log.firm_numbers, session, (header >> 32) & 0xFFFF, (header >> 16) & 0xFFFF
-        )
-        places = 1 + ((message_bytes + ENTRY_BYTES - 1) >> ENTRY_BITS)
+        is_counted = _bit_of(executions, (header >> 16) & 0xFFFFFFFF)
         entry = place << ENTRY_BITS
+        place_after = place + 1 + ((message_bytes + ENTRY_BYTES - 1) >> ENTRY_BITS)
         for line in range(LINES_AN_ENTRY):
             prefetch_to_write(ahead + entry + line * ENTRY_BYTES)
-        if log.scalars[IS_FULL] != 0 or entry + (places << ENTRY_BITS) > log.octets.size:
+        if rarely(place_after > places_max):
+            places_max = np.int64(0)
             log.scalars[IS_FULL] = 1
             tables.counters[counters.REPORTS_UNSTORED] += 1
         else:
-            index_before = jump = np.int64(FREE)
-            if number & (REPORT_INDEX_STRIDE - 1) == 1:
-                index_before = log.newest_indexed[session]
-                if index_before != FREE:
-                    jump = _jump_from(log, index_before)
-                log.newest_indexed[session] = place
-            kept_in = log.octets
             _put_sequence(kept_in, entry, sequence)
             _put_number(kept_in, entry, number)
-            _put_firm_number(kept_in, entry, firm_number)
+            _put_firm_number(kept_in, entry, firm_number & -is_counted)
             _put_previous(kept_in, entry, newest)
-            _put_jump(kept_in, entry, jump)
-            _put_index_before(kept_in, entry, index_before)
+            _put_jump(kept_in, entry, np.int64(FREE))
+            _put_index_before(kept_in, entry, np.int64(FREE))
             _put_session_and_generation(kept_in, entry, whose)
             _put_firm_and_message_bytes(kept_in, entry, firm | (message_bytes << 32))
-            if (at | message_bytes) & 7 == 0:
-                copy_words(kept_in, entry + ENTRY_BYTES, octets, at, message_bytes >> 3)
-            else:
-                copy_bytes(kept_in, entry + ENTRY_BYTES, octets, at, message_bytes)
+            if rarely(number & (REPORT_INDEX_STRIDE - 1) == 1):
+                _enter_in_index(log, session, place)
+            copy_message(kept_in, entry + ENTRY_BYTES, octets, at, message_bytes)
             newest = place
-            place += places
-            kept += 1
+            place = place_after
+        firm_number += is_counted
         number += 1
         at += message_bytes
+    if has_firm:
+        log.firm_numbers[firm] = firm_number
+    tables.counters[counters.REPORTS_OUT] += number - first
     log.newest[session] = newest
     log.scalars[USED_PLACES] = place
     store_release64(log.addresses[0], place << ENTRY_BITS)
-    return kept
+    return 0
+
+
+@outer_kernel
+def _enter_in_index(log, session, place):
+    """The entry at `place`, which is written, goes into the session's index."""
+    before = log.newest_indexed[session]
+    log.entries[place]["index_before"] = before
+    if before != FREE:
+        log.entries[place]["jump"] = _jump_from(log, before)
+    log.newest_indexed[session] = place
+    return 0
 
 
 @kernel

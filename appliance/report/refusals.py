@@ -46,13 +46,14 @@ def reject(tables, outbox, record, reason, limit_value):
         security_id = np.int64(tables.instruments[security_id]["security_id"])
     is_new = request_kind == KIND_NEW_ORDER
     order_id = np.int64(record["order_id"])
-    oe.put_ExecutionReportReject_MsgSeqNum(octets, block, message_number(tables, session))
+    number = message_number(tables, session)
+    oe.put_ExecutionReportReject_MsgSeqNum(octets, block, number)
     oe.put_ExecutionReportReject_SendingTime(octets, block, tables.clock[NOW_NS])
     oe.put_ExecutionReportReject_ClOrdID(octets, block, np.int64(record["cl_ord_id"]))
     oe.put_ExecutionReportReject_OrderID(
         octets, block, order_id if order_id != 0 else np.int64(oe.ExecutionReportReject_OrderID_NULL)
     )
-    oe.put_ExecutionReportReject_ExecID(octets, block, exec_id(tables, session))
+    oe.put_ExecutionReportReject_ExecID(octets, block, exec_id(session, number))
     oe.put_ExecutionReportReject_OrigClOrdID(
         octets,
         block,

@@ -37,55 +37,71 @@ from native.layout import (
     KIND_NEW_ORDER,
     KIND_REPLACE,
 )
+from native.lowlevel import usually
 from wire.gen import order_entry as oe
 
 _HIDDEN = oe.ExecInst_Hidden
 
 
 @inner_kernel
-def report(tables, outbox, told, records, index, events, at, count):
-    """Tell the owners of `events[at]` what happened; `events[:count]` are all events of this step, caused by the input
+def report(tables, outbox, told, records, index, events, count):
+    """Tell the owners of `events[:count]`, all events of this step, what happened because of the input
     `records[index]`. `told`: of each event that is a trade fee and balance of the aggressor, then of the maker (int64
-    [4 * n], in 1e-9 or the null). Returns reports written."""
-    event = events[at]
+    [4 * n], in 1e-9 or the null). Returns the bits (1 << kind) of EVENT_TRADE, EVENT_PHASE and EVENT_AUCTION, as far as
+    such events are among them."""
     record = records[index]
+    kinds = np.int64(0)
+    for at in range(count):
+        event = events[at]
+        kind = np.int64(event["kind"])
+        if kind == EVENT_ACCEPTED:
+            tables.counters[counters.ORDERS_ACCEPTED] += 1
+            _new(tables, outbox, record, event, _resting_priority(events, at, count))
+        elif kind == EVENT_RESTED:
+            _rested(tables, outbox, record, event)
+        elif kind == EVENT_CANCELED:
+            reason = np.int64(event["reason"])
+            count_canceled(tables, np.int64(event["request_kind"]), reason)
+            _canceled(tables, outbox, record, event, reason)
+        elif kind == EVENT_REPLACED:
+            tables.counters[counters.REPLACES] += 1
+            _replaced(tables, outbox, record, event, _resting_priority(events, at, count))
+        elif kind == EVENT_TRADE:
+            tables.counters[counters.FILLS] += 1
+            tables.counters[counters.SHARES_TRADED] += np.int64(event["qty_lots"])
+            if np.int64(event["flags"]) & EVENT_FLAG_AUCTION:
+                tables.counters[counters.AUCTION_TRADES] += 1
+            _trade(tables, outbox, told, 4 * at, record, event, True)
+            _trade(tables, outbox, told, 4 * at + 2, record, event, False)
+            kinds |= 1 << EVENT_TRADE
+        else:
+            kinds |= _report_seldom(tables, outbox, record, events, at, count)
+    return kinds
+
+
+@inner_kernel
+def _report_seldom(tables, outbox, record, events, at, count):
+    """`report` for the kinds of events that are no order's daily life. Returns the bit of one for the feed, or 0."""
+    event = events[at]
     kind = np.int64(event["kind"])
-    if kind == EVENT_ACCEPTED:
-        tables.counters[counters.ORDERS_ACCEPTED] += 1
-        return _new(tables, outbox, record, event, _resting_priority(events, at, count))
-    if kind == EVENT_TRADE:
-        tables.counters[counters.FILLS] += 1
-        tables.counters[counters.SHARES_TRADED] += np.int64(event["qty_lots"])
-        if np.int64(event["flags"]) & EVENT_FLAG_AUCTION:
-            tables.counters[counters.AUCTION_TRADES] += 1
-        written = _trade(tables, outbox, told, 4 * at, record, event, True)
-        return written + _trade(tables, outbox, told, 4 * at + 2, record, event, False)
-    if kind == EVENT_RESTED:
-        return _rested(tables, outbox, record, event)
-    if kind == EVENT_CANCELED:
-        reason = np.int64(event["reason"])
-        count_canceled(tables, np.int64(event["request_kind"]), reason)
-        return _canceled(tables, outbox, record, event, reason)
-    if kind == EVENT_REPLACED:
-        tables.counters[counters.REPLACES] += 1
-        return _replaced(tables, outbox, record, event, _resting_priority(events, at, count))
     if kind == EVENT_REJECTED:
-        return reject(tables, outbox, record, np.int64(event["reason"]), np.int64(event["limit_value"]))
-    if kind == EVENT_RESTATED:
+        reject(tables, outbox, record, np.int64(event["reason"]), np.int64(event["limit_value"]))
+    elif kind == EVENT_RESTATED:
         tables.counters[counters.ORDERS_RESTATED] += 1
         priority = _resting_priority(events, at, count)
-        return _restated(tables, outbox, record, event, np.int64(event["reason"]), priority)
-    if kind == EVENT_TRIGGERED:
+        _restated(tables, outbox, record, event, np.int64(event["reason"]), priority)
+    elif kind == EVENT_TRIGGERED:
         tables.counters[counters.ORDERS_TRIGGERED] += 1
         priority = _resting_priority(events, at, count)
-        return _restated(tables, outbox, record, event, np.int64(codes.RESTATEMENT_TRIGGERED), priority)
-    if kind == EVENT_MASS_CANCELED:
-        if np.int64(record["flags"]) & COMMAND_BY_VENUE:
-            return 0
-        return mass_canceled(tables, outbox, record, event)
-    if kind == EVENT_PHASE:
-        tables.counters[counters.PHASE_CHANGES] += 1
-    return 0  # EVENT_PHASE and EVENT_AUCTION are the feed's alone
+        _restated(tables, outbox, record, event, np.int64(codes.RESTATEMENT_TRIGGERED), priority)
+    elif kind == EVENT_MASS_CANCELED:
+        if np.int64(record["flags"]) & COMMAND_BY_VENUE == 0:
+            mass_canceled(tables, outbox, record, event)
+    else:  # the feed's alone
+        if kind == EVENT_PHASE:
+            tables.counters[counters.PHASE_CHANGES] += 1
+        return np.int64(1) << kind
+    return np.int64(0)
 
 
 @inner_kernel
@@ -169,11 +185,12 @@ def _new(tables, outbox, record, event, priority):
         return 0
     octets = outbox.octets
     instrument = tables.instruments[np.int64(event["instrument"])]
-    oe.put_ExecutionReportNew_MsgSeqNum(octets, block, message_number(tables, session))
+    number = message_number(tables, session)
+    oe.put_ExecutionReportNew_MsgSeqNum(octets, block, number)
     oe.put_ExecutionReportNew_SendingTime(octets, block, tables.clock[NOW_NS])
     oe.put_ExecutionReportNew_ClOrdID(octets, block, np.int64(event["cl_ord_id"]))
     oe.put_ExecutionReportNew_OrderID(octets, block, np.int64(event["order_id"]))
-    oe.put_ExecutionReportNew_ExecID(octets, block, exec_id(tables, session))
+    oe.put_ExecutionReportNew_ExecID(octets, block, exec_id(session, number))
     oe.put_ExecutionReportNew_ReceiveTime(octets, block, np.int64(record["receive_time_ns"]))
     oe.put_ExecutionReportNew_TransactTime(octets, block, np.int64(record["time_ns"]))
     oe.put_ExecutionReportNew_Price(octets, block, _limit_price(tables, event))
@@ -228,11 +245,12 @@ def _trade(tables, outbox, told, told_at, record, event, aggressor):
         cum_lots = np.int64(event["maker_cum_lots"])
         account = np.int64(event["maker_account"])
         side = np.int64(oe.Side_Sell) if side == oe.Side_Buy else np.int64(oe.Side_Buy)
-    oe.put_ExecutionReportTrade_MsgSeqNum(octets, block, message_number(tables, session))
+    number = message_number(tables, session)
+    oe.put_ExecutionReportTrade_MsgSeqNum(octets, block, number)
     oe.put_ExecutionReportTrade_SendingTime(octets, block, tables.clock[NOW_NS])
     oe.put_ExecutionReportTrade_ClOrdID(octets, block, cl_ord_id)
     oe.put_ExecutionReportTrade_OrderID(octets, block, order_id)
-    oe.put_ExecutionReportTrade_ExecID(octets, block, exec_id(tables, session))
+    oe.put_ExecutionReportTrade_ExecID(octets, block, exec_id(session, number))
     oe.put_ExecutionReportTrade_TradeID(octets, block, np.int64(event["trade_id"]))
     oe.put_ExecutionReportTrade_TransactTime(octets, block, np.int64(record["time_ns"]))
     oe.put_ExecutionReportTrade_LastPx(octets, block, np.int64(event["price_ticks"]) * instrument["tick_nanos"])
@@ -270,18 +288,17 @@ def _trade(tables, outbox, told, told_at, record, event, aggressor):
 def _rested(tables, outbox, record, event):
     """An order that rests is told with its New or Modify. Told apart: one that was parked and joins its auction now,
     and a market-to-limit order that has its price now."""
+    is_parked = np.int64(event["time_in_force"]) in (oe.TimeInForce_AtClose, oe.TimeInForce_GoodForAuction)
+    if usually(not is_parked and np.int64(record["ord_type"]) != oe.OrdType_MarketToLimit):
+        return 0
     is_asked = np.int64(record["kind"]) in (KIND_NEW_ORDER, KIND_REPLACE) and (
         np.int64(record["session"]) == np.int64(event["session"]) and record["cl_ord_id"] == event["cl_ord_id"]
     )
     reason = np.int64(0)
-    if np.int64(event["time_in_force"]) in (oe.TimeInForce_AtClose, oe.TimeInForce_GoodForAuction):
+    if is_parked:
         if not is_asked:
             reason = np.int64(codes.RESTATEMENT_JOINED_AUCTION)
-    elif (
-        is_asked
-        and np.int64(record["ord_type"]) == oe.OrdType_MarketToLimit
-        and np.int64(event["ord_type"]) == oe.OrdType_Limit
-    ):
+    elif is_asked and np.int64(event["ord_type"]) == oe.OrdType_Limit:
         reason = np.int64(codes.RESTATEMENT_MARKET_TO_LIMIT)
     if reason == 0:
         return 0
@@ -304,11 +321,12 @@ def _restated(tables, outbox, record, event, reason, priority):
     octets = outbox.octets
     instrument = tables.instruments[np.int64(event["instrument"])]
     cum_lots = np.int64(event["cum_lots"])
-    oe.put_ExecutionReportRestated_MsgSeqNum(octets, block, message_number(tables, session))
+    number = message_number(tables, session)
+    oe.put_ExecutionReportRestated_MsgSeqNum(octets, block, number)
     oe.put_ExecutionReportRestated_SendingTime(octets, block, tables.clock[NOW_NS])
     oe.put_ExecutionReportRestated_ClOrdID(octets, block, np.int64(event["cl_ord_id"]))
     oe.put_ExecutionReportRestated_OrderID(octets, block, np.int64(event["order_id"]))
-    oe.put_ExecutionReportRestated_ExecID(octets, block, exec_id(tables, session))
+    oe.put_ExecutionReportRestated_ExecID(octets, block, exec_id(session, number))
     oe.put_ExecutionReportRestated_TransactTime(octets, block, np.int64(record["time_ns"]))
     oe.put_ExecutionReportRestated_Price(octets, block, _limit_price(tables, event))
     oe.put_ExecutionReportRestated_LeavesQty(octets, block, np.int64(event["leaves_lots"]))
@@ -349,11 +367,12 @@ def _canceled(tables, outbox, record, event, reason):
     octets = outbox.octets
     instrument = tables.instruments[np.int64(event["instrument"])]
     is_asked = reason in (codes.RESTATEMENT_NONE, codes.RESTATEMENT_REPLACED_TO_NOTHING)
-    oe.put_ExecutionReportCancel_MsgSeqNum(octets, block, message_number(tables, session))
+    number = message_number(tables, session)
+    oe.put_ExecutionReportCancel_MsgSeqNum(octets, block, number)
     oe.put_ExecutionReportCancel_SendingTime(octets, block, tables.clock[NOW_NS])
     oe.put_ExecutionReportCancel_ClOrdID(octets, block, np.int64(event["cl_ord_id"]))
     oe.put_ExecutionReportCancel_OrderID(octets, block, np.int64(event["order_id"]))
-    oe.put_ExecutionReportCancel_ExecID(octets, block, exec_id(tables, session))
+    oe.put_ExecutionReportCancel_ExecID(octets, block, exec_id(session, number))
     oe.put_ExecutionReportCancel_OrigClOrdID(
         octets,
         block,
@@ -395,11 +414,12 @@ def _replaced(tables, outbox, record, event, priority):
         return 0
     octets = outbox.octets
     instrument = tables.instruments[np.int64(event["instrument"])]
-    oe.put_ExecutionReportModify_MsgSeqNum(octets, block, message_number(tables, session))
+    number = message_number(tables, session)
+    oe.put_ExecutionReportModify_MsgSeqNum(octets, block, number)
     oe.put_ExecutionReportModify_SendingTime(octets, block, tables.clock[NOW_NS])
     oe.put_ExecutionReportModify_ClOrdID(octets, block, np.int64(event["cl_ord_id"]))
     oe.put_ExecutionReportModify_OrderID(octets, block, np.int64(event["order_id"]))
-    oe.put_ExecutionReportModify_ExecID(octets, block, exec_id(tables, session))
+    oe.put_ExecutionReportModify_ExecID(octets, block, exec_id(session, number))
     oe.put_ExecutionReportModify_OrigClOrdID(octets, block, np.int64(record["orig_cl_ord_id"]))
     oe.put_ExecutionReportModify_ReceiveTime(octets, block, np.int64(record["receive_time_ns"]))
     oe.put_ExecutionReportModify_TransactTime(octets, block, np.int64(record["time_ns"]))

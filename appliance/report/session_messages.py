@@ -15,10 +15,10 @@ from appliance.state import (
     LAST_OF_CONNECTION,
     OWNER_CONNECTION,
     OWNER_NONE,
-    PAYLOAD_AT,
     QUIET,
-    SLOT_BYTES,
     open_slot,
+    payload_start,
+    set_frame,
 )
 from native import counters
 from native.jit import kernel
@@ -49,20 +49,20 @@ def _begin(outbox, template, block_bytes, data_bytes):
     if slot == FREE:
         return slot
     octets = outbox.octets
-    at = slot * SLOT_BYTES + PAYLOAD_AT
+    at = payload_start(slot)
     end = at + fixp.messageHeader_SIZE + block_bytes + data_bytes
     octets[at:end] = 0
     fixp.put_messageHeader_blockLength(octets, at, block_bytes)
     fixp.put_messageHeader_templateId(octets, at, template)
     fixp.put_messageHeader_schemaId(octets, at, fixp.SCHEMA_ID)
     fixp.put_messageHeader_version(octets, at, fixp.SCHEMA_VERSION)
-    outbox.payload_bytes[slot] = end - at
+    outbox.slots[slot]["payload_bytes"] = end - at
     return slot
 
 
 @kernel
 def _block(slot):
-    return slot * SLOT_BYTES + PAYLOAD_AT + fixp.messageHeader_SIZE
+    return payload_start(slot) + fixp.messageHeader_SIZE
 
 
 @kernel
@@ -75,11 +75,12 @@ def _put_uuid(octets, at, low, high):
 @kernel
 def _address(tables, outbox, slot, local_mac, peer_mac, vlan_tci, local_ip, peer_ip, ports, ttl):
     """Put headers in front of the message: it is a finished frame. Returns 1."""
-    payload_at = slot * SLOT_BYTES + PAYLOAD_AT
+    payload_at = payload_start(slot)
+    payload_bytes = outbox.slots[slot]["payload_bytes"]
     frame_at = udp4.write_headers(
         outbox.octets,
         payload_at,
-        outbox.payload_bytes[slot],
+        payload_bytes,
         local_mac,
         peer_mac,
         vlan_tci,
@@ -88,16 +89,15 @@ def _address(tables, outbox, slot, local_mac, peer_mac, vlan_tci, local_ip, peer
         ports,
         ttl,
     )
-    outbox.frame_at[slot] = frame_at
-    outbox.frame_bytes[slot] = payload_at + outbox.payload_bytes[slot] - frame_at
+    set_frame(outbox, slot, frame_at, payload_at + payload_bytes)
     tables.counters[counters.REPORT_PACKETS_OUT] += 1
     return 1
 
 
 @kernel
 def _to_connection(outbox, slot, connection):
-    outbox.owner[slot] = OWNER_CONNECTION
-    outbox.first_number[slot] = connection
+    outbox.slots[slot]["owner"] = OWNER_CONNECTION
+    outbox.slots[slot]["first_number"] = connection
     return 1
 
 
@@ -149,8 +149,8 @@ def answer(tables, outbox, sender, octets, at, size, ttl):
     slot = open_slot(outbox, np.int64(OWNER_NONE), np.int64(0))
     if slot == FREE:
         return 0
-    copy_bytes(outbox.octets, slot * SLOT_BYTES + PAYLOAD_AT, octets, at, size)
-    outbox.payload_bytes[slot] = size
+    copy_bytes(outbox.octets, payload_start(slot), octets, at, size)
+    outbox.slots[slot]["payload_bytes"] = size
     return _to_sender(tables, outbox, slot, sender, ttl)
 
 
@@ -238,7 +238,7 @@ def terminate(tables, outbox, session, code, ttl):
     block = _block(slot)
     row = tables.sessions[session]
     _put_uuid(outbox.octets, block + fixp.Terminate_SessionId_OFFSET, row["uuid_low"], row["uuid_high"])
-    outbox.message_count[slot] = LAST_OF_CONNECTION
+    outbox.slots[slot]["message_count"] = LAST_OF_CONNECTION
     fixp.put_Terminate_Code(outbox.octets, block, code)
     return _to_session(tables, outbox, slot, session, ttl)
 
@@ -345,12 +345,12 @@ def retransmission(tables, outbox, log, session, timestamp_ns, first, count, ttl
         while sent < count:
             place = log.found[sent]
             message_bytes = np.int64(log.entries[place]["message_bytes"])
-            payload_bytes = outbox.payload_bytes[slot]
+            payload_bytes = outbox.slots[slot]["payload_bytes"]
             if payload_bytes + message_bytes > DATAGRAM_PAYLOAD_BYTES_MAX:
                 break
-            at = slot * SLOT_BYTES + PAYLOAD_AT + payload_bytes
+            at = payload_start(slot) + payload_bytes
             copy_bytes(octets, at, log.octets, (place + 1) * ENTRY_BYTES, message_bytes)
-            outbox.payload_bytes[slot] = payload_bytes + message_bytes
+            outbox.slots[slot]["payload_bytes"] = payload_bytes + message_bytes
             sent += 1
         assert sent > begun
         at = block + fixp.Retransmission_SessionId_OFFSET

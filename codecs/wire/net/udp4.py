@@ -72,8 +72,7 @@ def checksum_add(total, buf, at, size):
 
 @kernel
 def checksum_fold(total):
-    """The 16-bit one's complement of a sum of `checksum_add`."""
-    total = (total & 0xFFFF) + (total >> 16)
+    """The 16-bit one's complement of a sum of `checksum_add` below 2**32: of up to 128 KiB."""
     total = (total & 0xFFFF) + (total >> 16)
     total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
