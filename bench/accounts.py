@@ -26,6 +26,7 @@ from appliance.exchange import rules_of
 from appliance.funds.ledger import take_events
 from bench.flows import SCENARIOS, SESSIONS, make_flow
 from bench.host import report
+from native.account_layout import KILL_NONE
 from native.jit import kernel
 from native.layout import EVENT, KIND_NEW_ORDER, KIND_REPLACE, PHASE_CONTINUOUS
 from tests.naive.accounts.checks import asked_for, why_not

@@ -46,7 +46,7 @@ from appliance.sequencer import journal
 from appliance.session import decode, numbers, peer, receive
 from appliance.session_inputs import GOES_ON, judge_request
 from appliance.stage_clock import read_ticks
-from appliance.state import OUTBOX_USED, OWNER_FEED, empty_outbox, end_datagram
+from appliance.state import FREE, OUTBOX_USED, OWNER_FEED, empty_outbox, end_datagram
 from bench.host import report
 from bench.open_loop import SEGMENT_FRAMES, TX_FRAMES_A_FRAME, OpenLoop, told
 from bench.pipeline_flow import Flow, write_flow_of

@@ -1,9 +1,9 @@
 """What the book's events do to accounts: open orders and what they reserve, fills, positions (docs/RISK.md).
 
 `take_events` is called for the events of each step of the book, before their reports are written. A new order is
-counted and reserved when it gets here: the check that let it through has held what it needs (`risk.limits`), and what the
-book refuses is given back. Of an order with a limit price the event tells bound and leaves, so that `open_orders` need
-not be read for its cancel, nor for a maker.
+counted and reserved when it gets here: the check that let it through has held what it needs (`risk.limits`), and what
+the book refuses is given back. Of an order with a limit price the event tells bound and leaves, so that `open_orders`
+need not be read for its cancel, nor for a maker.
 """
 
 from __future__ import annotations

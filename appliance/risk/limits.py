@@ -72,9 +72,9 @@ def check_order(
     be; `session_kill`: KILL_* of its session. Returns 0, or the code of the reject, whose limit is
     `state[0]["limit_value"]`.
 
-    A new order that passes them is held from then on: counted, reserved, a part of the positions that it could lead to;
-    the ledger gives that back where the book refuses it. What else the ledger will need of a request that the book takes
-    stays in `state[0]`."""
+    A new order that passes them is held from then on: counted, reserved, a part of the positions that it could lead
+    to; the ledger gives that back where the book refuses it. What else the ledger will need of a request that the book
+    takes stays in `state[0]`."""
     state = accounts.state[0]
     state["request_account"] = account
     state["bound_ticks"] = bound_ticks
@@ -109,14 +109,15 @@ def check_order(
     open_lots = load_word(accounts.holdings, holding, OPEN_BUY_WORD + is_sell)
     other_lots = load_word(accounts.holdings, holding, OPEN_BUY_WORD + 1 - is_sell)
     more_lots = leaves_lots - old_lots
-    gross = exposure_of(toward_lots, open_lots + more_lots, other_lots) - exposure_of(toward_lots, open_lots, other_lots)
+    gross = exposure_of(toward_lots, open_lots + more_lots, other_lots)
+    gross -= exposure_of(toward_lots, open_lots, other_lots)
     gross *= np.int64(clearing["position_weight"])
     is_first = net_lots | open_lots | other_lots == 0
     if more_lots > 0:
+        largest_lots = toward_lots + open_lots + more_lots
         reason = _check_more(
-            accounts, clearing, owner, firm, row, toward_lots + open_lots + more_lots, open_lots + other_lots + more_lots,
-            gross,
-        )  # fmt: skip
+            accounts, clearing, owner, firm, row, largest_lots, open_lots + other_lots + more_lots, gross
+        )
         if reason != 0:
             return reason
     if is_new:
@@ -243,14 +244,14 @@ def _check_order_limits(accounts, clearing, owner, firm, row, is_sell, has_price
 
 
 @inner_kernel
-def _check_more(accounts, clearing, owner, firm, row, toward_lots, open_lots, gross):
-    """Checks 9 to 11: what an order that makes more of it would bring the account to. `toward_lots`: the net if all
+def _check_more(accounts, clearing, owner, firm, row, largest_lots, open_lots, gross):
+    """Checks 9 to 11: what an order that makes more of it would bring the account to. `largest_lots`: the net if all
     open orders of its side were filled; `open_lots`: of both sides; `gross`: by what the gross position rises."""
     traded_max = min(np.int64(row["traded_lots_max"]), np.int64(clearing["traded_lots_max"]))
     if np.int64(row["traded_lots"]) + open_lots > traded_max:
         return _fail(accounts, codes.REJECT_TRADED_LOTS, traded_max)
     net_max = min(np.int64(row["net_lots_max"]), np.int64(clearing["net_lots_max"]))
-    if toward_lots > net_max:
+    if largest_lots > net_max:
         return _fail(accounts, codes.REJECT_NET_POSITION, net_max)
     # whether `gross` is above 0 is as random as the flow: a reject must not hang on that
     if gross > max(np.int64(0), np.int64(owner["gross_position_max"]) - np.int64(owner["gross_position"])):

@@ -332,6 +332,7 @@
 #define HOLDING_ENTITLED (1)
 #define HOLDING_RESTRICTED (2)
 #define HOLDING_RESTRICTED_FIRM (4)
+#define HOLDING_ALL_FLAGS (7)
 #define LOTS_MAX UINT64_C(0x10000000000)
 #define TRADED_LOTS_MAX UINT64_C(0x4000000000000)
 #define GROSS_POSITION_MAX UINT64_C(0x4000000000000)
@@ -1667,10 +1668,8 @@ typedef struct {
     uint32_t instrument;
     uint32_t qty_lots;
     uint32_t orders;
-    uint8_t side;
-    uint8_t ord_type;
-    uint8_t time_in_force;
-    uint8_t unused[21];
+    uint32_t terms;
+    uint8_t unused[20];
 } series_t;
 _Static_assert(sizeof(series_t) == 64, "SERIES");
 _Static_assert(offsetof(series_t, price_ticks) == 0, "SERIES.price_ticks");
@@ -1680,10 +1679,8 @@ _Static_assert(offsetof(series_t, account) == 24, "SERIES.account");
 _Static_assert(offsetof(series_t, instrument) == 28, "SERIES.instrument");
 _Static_assert(offsetof(series_t, qty_lots) == 32, "SERIES.qty_lots");
 _Static_assert(offsetof(series_t, orders) == 36, "SERIES.orders");
-_Static_assert(offsetof(series_t, side) == 40, "SERIES.side");
-_Static_assert(offsetof(series_t, ord_type) == 41, "SERIES.ord_type");
-_Static_assert(offsetof(series_t, time_in_force) == 42, "SERIES.time_in_force");
-_Static_assert(offsetof(series_t, unused) == 43, "SERIES.unused");
+_Static_assert(offsetof(series_t, terms) == 40, "SERIES.terms");
+_Static_assert(offsetof(series_t, unused) == 44, "SERIES.unused");
 
 typedef struct {
     uint32_t is_enabled;
@@ -1702,7 +1699,7 @@ typedef struct {
     uint64_t refused;
     int64_t request_more;
     int64_t request_leaves_lots;
-    uint64_t session_kill;
+    uint64_t is_held;
     uint8_t unused[16];
 } accounts_state_t;
 _Static_assert(sizeof(accounts_state_t) == 128, "ACCOUNTS_STATE");
@@ -1722,7 +1719,7 @@ _Static_assert(offsetof(accounts_state_t, commands) == 72, "ACCOUNTS_STATE.comma
 _Static_assert(offsetof(accounts_state_t, refused) == 80, "ACCOUNTS_STATE.refused");
 _Static_assert(offsetof(accounts_state_t, request_more) == 88, "ACCOUNTS_STATE.request_more");
 _Static_assert(offsetof(accounts_state_t, request_leaves_lots) == 96, "ACCOUNTS_STATE.request_leaves_lots");
-_Static_assert(offsetof(accounts_state_t, session_kill) == 104, "ACCOUNTS_STATE.session_kill");
+_Static_assert(offsetof(accounts_state_t, is_held) == 104, "ACCOUNTS_STATE.is_held");
 _Static_assert(offsetof(accounts_state_t, unused) == 112, "ACCOUNTS_STATE.unused");
 
 #endif
