@@ -9,9 +9,13 @@ import numpy as np
 
 from native.account_layout import MILLION, RESULT_MAX
 from native.jit import inner_kernel, kernel
+from native.lowlevel import usually
 
 FEE_DIRECT_MAX = (1 << 63) // MILLION - 1
 """The fee on a value up to this is one product and one division."""
+_SMALL_BITS = 30
+_SMALL = 1 << _SMALL_BITS
+"""Numbers from -_SMALL to _SMALL - 1: the product of any two is a result."""
 
 
 @inner_kernel
@@ -34,9 +38,14 @@ def reserve_of(accounts, instrument, is_sell, bound_ticks, leaves_lots):
     """Minor units that an open order holds: of the base asset (sell), of the quote asset with the highest fee (buy)."""
     clearing = accounts.clearing[np.uint64(instrument)]
     units = leaves_lots * np.int64(clearing["lot_units"])
+    return either(is_sell, units, reserve_of_buy(clearing, bound_ticks, leaves_lots))
+
+
+@inner_kernel
+def reserve_of_buy(clearing, bound_ticks, leaves_lots):
+    """`reserve_of` a buy order; `clearing`: the record of its instrument."""
     value = bound_ticks * leaves_lots * np.int64(clearing["tick_value"])
-    value += fee_of(value, max(np.int64(clearing["maker_millionths"]), np.int64(clearing["taker_millionths"])))
-    return either(is_sell, units, value)
+    return value + fee_of(value, max(np.int64(clearing["maker_millionths"]), np.int64(clearing["taker_millionths"])))
 
 
 @inner_kernel
@@ -59,18 +68,19 @@ def exposure_of(net_lots, open_buy_lots, open_sell_lots):
 
 
 @inner_kernel
-def within_result(amount):
-    """A result of a day, kept within ±RESULT_MAX."""
-    return max(np.int64(-RESULT_MAX), min(np.int64(RESULT_MAX), amount))
+def result_after(result, gained, fee):
+    """A result of a day, after something was gained, and then a fee of 0 or more paid; kept within ±RESULT_MAX."""
+    most, least = np.int64(RESULT_MAX), np.int64(-RESULT_MAX)
+    return max(least, max(least, min(most, result + gained)) - fee)
 
 
 @inner_kernel
 def result_of(net_lots, ticks, tick_value):
     """What a position gains when the price rises by `ticks`, minor units, within ±RESULT_MAX."""
     of_a_lot = ticks * tick_value
-    if abs(net_lots) < 1 << 31 and abs(of_a_lot) < 1 << 31:
+    if usually((net_lots + _SMALL | of_a_lot + _SMALL) >> _SMALL_BITS + 1 == 0):
         return net_lots * of_a_lot
-    return large_result(net_lots, of_a_lot)
+    return np.int64(large_result(net_lots, of_a_lot))
 
 
 @kernel

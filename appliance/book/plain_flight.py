@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from appliance.book.events import write_order_event, write_trade
+from appliance.book.events import write_order_event
 from appliance.book.flight import set_in_flight
 from appliance.book.index import add_entry, hash_of, remove_entry
 from appliance.book.ladder import drop_level, level_of, side_key
@@ -14,13 +14,25 @@ from appliance.book.positions import add_to_position
 from appliance.book.protection import set_trade_range
 from appliance.book.queue import release_slot, side_index
 from appliance.book.record_words import (
+    EVENT_MAKER_ACCOUNT_WORD,
+    EVENT_MAKER_CL_ORD_ID_WORD,
+    EVENT_MAKER_CUM_WORD,
+    EVENT_MAKER_ORDER_ID_WORD,
+    EVENT_MAKER_PRIORITY_WORD,
+    EVENT_TRADE_ID_WORD,
     LOW_32,
+    ORDER_CL_ORD_ID,
     ORDER_LEAVES,
     ORDER_LEVEL,
     ORDER_LINKS,
+    ORDER_ORDER_ID,
     ORDER_PRICE,
     ORDER_PRIORITY,
     ORDER_TERMS,
+    SESSION_MASK,
+    bits_of,
+    shift_of,
+    write_words,
 )
 from appliance.book.state import Book
 from appliance.book.words import IOC
@@ -28,17 +40,24 @@ from appliance.book.work import proceed_apart
 from native.codes import RESTATEMENT_IOC_REMAINDER, RESTATEMENT_NONE
 from native.jit import inner_kernel, kernel
 from native.layout import (
+    EVENT,
     EVENT_CANCELED,
     EVENT_FLAG_AGGRESSOR,
     EVENT_FLAG_LAST,
     EVENT_RESTED,
+    EVENT_TRADE,
     NO_INDEX,
+    ORDER,
     PENDING_END,
     PENDING_SWEEP,
 )
-from native.lowlevel import load_word, rarely, store_word
+from native.lowlevel import load_word, prefetch, rarely, store_word
 
 NONE = np.int64(RESTATEMENT_NONE)
+ORDER_BYTES = ORDER.itemsize
+TRADE = bits_of(EVENT, kind=EVENT_TRADE, flags=EVENT_FLAG_AGGRESSOR)
+FLAGS_SHIFT = shift_of(EVENT, "flags")
+REQUEST_KIND_SHIFT = shift_of(EVENT, "request_kind")
 
 
 @inner_kernel
@@ -106,61 +125,112 @@ def rest_plain(book: Book, slot: int, hashed: int) -> int:
     return 0
 
 
+@inner_kernel
+def fetch_next_maker(book: Book, side: int) -> None:
+    """Start to fetch the order that is first on this side now."""
+    level = np.int64(book.sides[np.uint64(side)]["best"])
+    if level != NO_INDEX:
+        prefetch(np.int64(book.orders.ctypes.data) + np.int64(book.levels[np.uint64(level)]["head"]) * ORDER_BYTES)
+
+
+@inner_kernel
+def write_plain_trade(
+    book: Book, slot: int, maker_slot: int, events: Any, at: int, kind: int, request_kind: int, price_ticks: int,
+    fill_lots: int, leaves_cum: int, maker_leaves_cum: int, trade_id: int,
+) -> None:  # fmt: skip
+    """One fill of two plain orders. kind: with the flags, and request_kind, each in its place in its word; leaves_cum:
+    ORDER_LEAVES after the fill."""
+    terms = load_word(book.orders, slot, ORDER_TERMS)
+    account_high = load_word(book.orders, slot, ORDER_LEVEL) & ~LOW_32
+    maker_terms = load_word(book.orders, maker_slot, ORDER_TERMS)
+    maker_account = (load_word(book.orders, maker_slot, ORDER_LEVEL) >> 32) & LOW_32
+    maker_order_id = load_word(book.orders, maker_slot, ORDER_ORDER_ID)
+    maker_cl_ord_id = load_word(book.orders, maker_slot, ORDER_CL_ORD_ID)
+    maker_priority = load_word(book.orders, maker_slot, ORDER_PRIORITY)
+    write_words(
+        events, at, kind, terms, request_kind | ((maker_terms & SESSION_MASK) << 32), account_high,
+        load_word(book.orders, slot, ORDER_ORDER_ID), load_word(book.orders, slot, ORDER_CL_ORD_ID), price_ticks,
+        fill_lots | (leaves_cum << 32), (leaves_cum >> 32) & LOW_32, load_word(book.orders, slot, ORDER_PRIORITY),
+    )  # fmt: skip
+    store_word(events, at, EVENT_MAKER_ACCOUNT_WORD, maker_account | (maker_leaves_cum << 32))
+    store_word(events, at, EVENT_MAKER_CUM_WORD, ((maker_leaves_cum >> 32) & LOW_32) | (maker_leaves_cum << 32))
+    store_word(events, at, EVENT_MAKER_ORDER_ID_WORD, maker_order_id)
+    store_word(events, at, EVENT_MAKER_CL_ORD_ID_WORD, maker_cl_ord_id)
+    store_word(events, at, EVENT_MAKER_PRIORITY_WORD, maker_priority)
+    store_word(events, at, EVENT_TRADE_ID_WORD, trade_id)
+
+
 @kernel
 def match_plain(book: Book, slot: int, request_kind: int, flags: int, hashed: int, events: Any, first: int) -> int:
     """Match a plain order in flight whose first event stands at `first`, then rest or cancel what is left of it.
 
     Goes over to `proceed` where the order meets one that is not plain or `events` is full.
     Returns how many events were written. `flags`: of its trades and its rest; `hashed`: of its ClOrdID.
+
+    A maker that is filled leaves its queue before anything is told of it: who comes next is fetched meanwhile.
     """
+    state = book.state[0]
     order = book.orders[np.uint64(slot)]
     instrument = np.int64(order["instrument"])
     side = side_index(instrument, np.int64(order["side"])) ^ 1
     limit_key = side_key(np.int64(order["price_ticks"]), side & 1)
     time_in_force = np.int64(order["time_in_force"])
+    leaves_lots = np.int64(order["leaves_lots"])
+    cum_lots = np.int64(order["cum_lots"])
+    ladder = book.sides[np.uint64(side)]
+    trade_kind = TRADE | (flags << FLAGS_SHIFT)
+    trade_request = request_kind << REQUEST_KIND_SHIFT
+    trade_id = np.int64(state["trades"])
     at = first + 1
     goes_on = False
     filled_lots = np.int64(0)
+    last_ticks = np.int64(0)
     for _ in range(events.size):
-        leaves_lots = np.int64(order["leaves_lots"])
-        level = np.int64(book.sides[np.uint64(side)]["best"])
-        if leaves_lots == 0 or level == NO_INDEX or np.int64(book.sides[np.uint64(side)]["best_key"]) > limit_key:
+        level = np.int64(ladder["best"])
+        if leaves_lots == 0 or level == NO_INDEX or np.int64(ladder["best_key"]) > limit_key:
             break
-        maker_slot = np.int64(book.levels[np.uint64(level)]["head"])
+        queue = book.levels[np.uint64(level)]
+        maker_slot = np.int64(queue["head"])
         goes_on = at + 2 > events.size or maker_slot == NO_INDEX
         if rarely(goes_on or np.int64(book.orders[np.uint64(maker_slot)]["traits"]) != 0):
             goes_on = True
             break
         maker = book.orders[np.uint64(maker_slot)]
         maker_leaves_lots = np.int64(maker["leaves_lots"])
+        maker_cum_lots = np.int64(maker["cum_lots"])
+        last_ticks = np.int64(maker["price_ticks"])
         fill_lots = min(leaves_lots, maker_leaves_lots)
-        price_ticks = np.int64(maker["price_ticks"])
-        order["leaves_lots"] = leaves_lots - fill_lots
-        order["cum_lots"] += fill_lots
-        maker["leaves_lots"] = maker_leaves_lots - fill_lots
-        maker["cum_lots"] += fill_lots
-        book.levels[np.uint64(level)]["qty_lots"] -= fill_lots
+        leaves_lots -= fill_lots
+        cum_lots += fill_lots
         filled_lots += fill_lots
-        bought_lots = fill_lots if side & 1 == 0 else -fill_lots
-        add_to_position(book, np.int64(maker["account"]), instrument, bought_lots)
-        book.instruments[instrument]["has_last"] = 1
-        book.instruments[instrument]["last_ticks"] = price_ticks
-        write_trade(
-            book, slot, maker_slot, events, at, request_kind, flags | EVENT_FLAG_AGGRESSOR, price_ticks, fill_lots,
-            np.int64(0), maker_leaves_lots - fill_lots, np.int64(0),
+        trade_id += 1
+        is_filled = fill_lots == maker_leaves_lots
+        queue["qty_lots"] -= fill_lots
+        if is_filled:
+            leave_level(book, side, level, load_word(book.orders, maker_slot, ORDER_LINKS), np.int64(0))
+            fetch_next_maker(book, side)
+        maker_leaves_cum = (maker_leaves_lots - fill_lots) | ((maker_cum_lots + fill_lots) << 32)
+        store_word(book.orders, maker_slot, ORDER_LEAVES, maker_leaves_cum)
+        add_to_position(book, np.int64(maker["account"]), instrument, fill_lots if side & 1 == 0 else -fill_lots)
+        write_plain_trade(
+            book, slot, maker_slot, events, at, trade_kind, trade_request, last_ticks, fill_lots,
+            leaves_lots | (cum_lots << 32), maker_leaves_cum, trade_id,
         )  # fmt: skip
         at += 1
-        if fill_lots == maker_leaves_lots:
-            maker_hashed = hash_of(book, np.int64(maker["session"]), maker["cl_ord_id"])
-            remove_entry(book, maker_hashed, maker_slot)
-            leave_level(book, side, level, load_word(book.orders, maker_slot, ORDER_LINKS), np.int64(0))
+        if is_filled:
+            remove_entry(book, hash_of(book, np.int64(maker["session"]), maker["cl_ord_id"]), maker_slot)
             release_slot(book, maker_slot)
     if filled_lots != 0:
+        order["leaves_lots"] = leaves_lots
+        order["cum_lots"] = cum_lots
+        state["trades"] = trade_id
+        market = book.instruments[np.uint64(instrument)]
+        market["has_last"] = 1
+        market["last_ticks"] = last_ticks
         bought_lots = filled_lots if side & 1 else -filled_lots
         add_to_position(book, np.int64(order["account"]), instrument, bought_lots)
     if rarely(goes_on):
         return go_on(book, slot, request_kind, flags, events, first, at)
-    leaves_lots = np.int64(order["leaves_lots"])
     if leaves_lots == 0:
         release_slot(book, slot)
         events[at - 1]["flags"] |= EVENT_FLAG_LAST

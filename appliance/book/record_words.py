@@ -78,9 +78,17 @@ EVENT_QTY_WORD = word_of(EVENT, "qty_lots", "leaves_lots")
 EVENT_CUM_WORD = word_of(EVENT, "cum_lots", "display_lots")
 EVENT_PRIORITY_WORD = word_of(EVENT, "priority")
 EVENT_SESSION_WORD = word_of(EVENT, "session", "request_kind", "exec_inst", "maker_session", "reserved")
+EVENT_MAKER_ACCOUNT_WORD = word_of(EVENT, "maker_account", "maker_leaves_lots")
+EVENT_MAKER_CUM_WORD = word_of(EVENT, "maker_cum_lots", "maker_display_lots")
+EVENT_MAKER_ORDER_ID_WORD = word_of(EVENT, "maker_order_id")
+EVENT_MAKER_CL_ORD_ID_WORD = word_of(EVENT, "maker_cl_ord_id")
+EVENT_MAKER_PRIORITY_WORD = word_of(EVENT, "maker_priority")
+EVENT_TRADE_ID_WORD = word_of(EVENT, "trade_id")
 EVENT_WORDS = EVENT.itemsize // 8
 assert [shift_of(EVENT, field) for field in ("side", "ord_type", "time_in_force", "account")] == [8, 16, 24, 32]
 assert shift_of(EVENT, "leaves_lots") == shift_of(EVENT, "display_lots") == 32
+assert shift_of(EVENT, "maker_leaves_lots") == shift_of(EVENT, "maker_display_lots") == 32
+assert [shift_of(EVENT, field) for field in ("flags", "request_kind", "maker_session")] == [48, 16, 32]
 
 LOW_32 = 0xFFFFFFFF
 SESSION_MASK = 0xFFFF

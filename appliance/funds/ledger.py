@@ -16,9 +16,10 @@ from appliance.accounts.amounts import (
     exposure_of,
     fee_of,
     reserve_of,
+    reserve_of_buy,
+    result_after,
     result_of,
     signed,
-    within_result,
 )
 from appliance.accounts.state import (
     BALANCE_NANOS,
@@ -43,7 +44,7 @@ from native.layout import (
     EVENT_TRIGGERED,
 )
 from native.limits import ORDER_SLOT_BITS
-from native.lowlevel import load_word, store_word
+from native.lowlevel import load_word, rarely, store_word
 from wire.gen import order_entry as oe
 
 SLOT_MASK = (1 << ORDER_SLOT_BITS) - 1
@@ -108,7 +109,7 @@ def _give_back(accounts, event):
     instrument = np.int64(event["instrument"])
     is_sell = _is_sell(event)
     _count_order(accounts, account, np.int64(-1))
-    _change_holding(accounts, account, instrument, is_sell, np.int64(0), -np.int64(state["request_leaves_lots"]))
+    _change_holding(accounts, account, instrument, is_sell, -np.int64(state["request_leaves_lots"]))
     if np.int64(state["has_funds"]):
         asset = asset_of(accounts, instrument, is_sell)
         balance = accounts.balances[np.uint64(account * np.int64(state["assets"]) + asset)]
@@ -144,7 +145,7 @@ def _change_order(accounts, event, kind):
     order["leaves_lots"] = leaves_lots
     instrument = np.int64(event["instrument"])
     is_sell = _is_sell(event)
-    _change_holding(accounts, account, instrument, is_sell, np.int64(0), leaves_lots - old_lots)
+    _change_holding(accounts, account, instrument, is_sell, leaves_lots - old_lots)
     if np.int64(state["has_funds"]):
         asset = asset_of(accounts, instrument, is_sell)
         balance = accounts.balances[np.uint64(account * np.int64(state["assets"]) + asset)]
@@ -179,22 +180,18 @@ def _count_order(accounts, account, more):
 
 
 @inner_kernel
-def _change_holding(accounts, account, instrument, is_sell, traded_lots, more_lots):
-    """Leaves of an order rise by `more_lots`, `traded_lots` of it are bought or sold: to the positions and limits."""
+def _change_holding(accounts, account, instrument, is_sell, more_lots):
+    """Leaves of an order rise by `more_lots`: to the positions and limits."""
     holding = account * np.int64(accounts.state[0]["instruments"]) + instrument
-    row = accounts.holdings[np.uint64(holding)]
-    net_lots = np.int64(row["net_lots"])
+    net_lots = np.int64(accounts.holdings[np.uint64(holding)]["net_lots"])
     toward_lots = signed(net_lots, is_sell)  # the net, seen from this side
     open_lots = load_word(accounts.holdings, holding, OPEN_BUY_WORD + is_sell)
     other_lots = load_word(accounts.holdings, holding, OPEN_BUY_WORD + 1 - is_sell)
     was_open = net_lots | open_lots | other_lots != 0
     before_lots = exposure_of(toward_lots, open_lots, other_lots)
     open_lots += more_lots
-    toward_lots += traded_lots
     store_word(accounts.holdings, holding, OPEN_BUY_WORD + is_sell, open_lots)
-    if traded_lots != 0:
-        row["net_lots"] = signed(toward_lots, is_sell)
-    is_open = toward_lots | open_lots | other_lots != 0
+    is_open = net_lots | open_lots | other_lots != 0
     # always written, though seldom another value: whether it is would be a question as random as the flow
     more = exposure_of(toward_lots, open_lots, other_lots) - before_lots
     more *= np.int64(accounts.clearing[np.uint64(instrument)]["position_weight"])
@@ -206,51 +203,85 @@ def _change_holding(accounts, account, instrument, is_sell, traded_lots, more_lo
 
 @kernel
 def _trade(accounts, event, told_at):
-    """A fill of two orders. In an auction an order's bound is not the price, and either may be a market order."""
+    """A fill: one order buys, the other sells, and which of them is the maker is as random as the flow. In an auction
+    an order's bound is not the price, and either may be a market order."""
+    state = accounts.state[0]
     instrument = np.int64(event["instrument"])
     price_ticks = np.int64(event["price_ticks"])
     lots = np.int64(event["qty_lots"])
+    leaves_lots = np.int64(event["leaves_lots"])
+    maker_leaves_lots = np.int64(event["maker_leaves_lots"])
+    is_sell = _is_sell(event)
     clearing = accounts.clearing[np.uint64(instrument)]
     maker_millionths = np.int64(clearing["maker_millionths"])
     millionths = np.int64(clearing["taker_millionths"])
-    slot = np.int64(event["order_id"]) & SLOT_MASK
-    maker_slot = np.int64(event["maker_order_id"]) & SLOT_MASK
-    is_sell = _is_sell(event)
-    bound_ticks = np.int64(accounts.open_orders[np.uint64(slot)]["bound_ticks"])
+    order = accounts.open_orders[np.uint64(np.int64(event["order_id"]) & SLOT_MASK)]
+    maker_order = accounts.open_orders[np.uint64(np.int64(event["maker_order_id"]) & SLOT_MASK)]
+    bound_ticks = np.int64(order["bound_ticks"])
     maker_bound_ticks = price_ticks
-    if np.int64(event["flags"]) & EVENT_FLAG_AUCTION:
+    if rarely(np.int64(event["flags"]) & EVENT_FLAG_AUCTION != 0):
         millionths = maker_millionths
-        maker_bound_ticks = np.int64(accounts.open_orders[np.uint64(maker_slot)]["bound_ticks"])
+        maker_bound_ticks = np.int64(maker_order["bound_ticks"])
     account = account_of_session(accounts, np.int64(event["session"]), np.int64(event["account"]))
     maker_account = account_of_session(accounts, np.int64(event["maker_session"]), np.int64(event["maker_account"]))
-    fee = np.int64(
-        _fill(
-            accounts, slot, account, instrument, is_sell, bound_ticks, np.int64(event["leaves_lots"]), price_ticks,
-            lots, millionths,
-        )
-    )  # fmt: skip
-    maker_fee = np.int64(
-        _fill(
-            accounts, maker_slot, maker_account, instrument, 1 - is_sell, maker_bound_ticks,
-            np.int64(event["maker_leaves_lots"]), price_ticks, lots, maker_millionths,
-        )
-    )  # fmt: skip
+    order["leaves_lots"] = leaves_lots
+    maker_order["leaves_lots"] = maker_leaves_lots
+    has_funds = np.int64(state["has_funds"]) != 0
+    value = price_ticks * lots * np.int64(clearing["tick_value"])
+    fee = fee_of(value, millionths) if has_funds else np.int64(0)
+    maker_fee = fee_of(value, maker_millionths) if has_funds else np.int64(0)
+    _fill(accounts, account, instrument, is_sell, leaves_lots, price_ticks, lots, fee)
+    _fill(accounts, maker_account, instrument, 1 - is_sell, maker_leaves_lots, price_ticks, lots, maker_fee)
     clearing["reference_ticks"] = price_ticks
     clearing["has_reference"] = 1
     clearing["has_last"] = 1
-    if np.int64(accounts.state[0]["has_funds"]):
+    if has_funds:
+        assets = np.int64(state["assets"])
         quote = np.int64(clearing["quote"])
-        balance_place = np.int64(accounts.state[0]["fee_account"]) * np.int64(accounts.state[0]["assets"]) + quote
-        accounts.balances[np.uint64(balance_place)]["pending_in"] += fee + maker_fee
+        place = account * assets
+        maker_place = maker_account * assets
+        buyer_place = either(is_sell, maker_place, place)
+        buyer_leaves_lots = either(is_sell, maker_leaves_lots, leaves_lots)
+        buyer_bound_ticks = either(is_sell, maker_bound_ticks, bound_ticks)
+        buyer_fee = either(is_sell, maker_fee, fee)
+        freed = reserve_of_buy(clearing, buyer_bound_ticks, buyer_leaves_lots + lots)
+        freed -= reserve_of_buy(clearing, buyer_bound_ticks, buyer_leaves_lots)
+        seller_place = place ^ maker_place ^ buyer_place
+        _settle_later(
+            accounts, clearing, buyer_place, seller_place, freed, value, lots, buyer_fee, fee ^ maker_fee ^ buyer_fee
+        )
+        accounts.balances[np.uint64(np.int64(state["fee_account"]) * assets + quote)]["pending_in"] += fee + maker_fee
         nanos = accounts.minor_unit_nanos[np.uint64(quote)]
         amount_max = accounts.minor_units_told_max[np.uint64(quote)]
+        owned_now = owned(accounts, place + quote)
+        maker_owned_now = owned(accounts, maker_place + quote)
         accounts.told[np.uint64(told_at + FEE_NANOS)] = in_nanos(fee, nanos, amount_max)
-        owned_now = owned(accounts, account, quote)
         accounts.told[np.uint64(told_at + BALANCE_NANOS)] = in_nanos(owned_now, nanos, amount_max)
         accounts.told[np.uint64(told_at + MAKER_FEE_NANOS)] = in_nanos(maker_fee, nanos, amount_max)
-        owned_now = owned(accounts, maker_account, quote)
-        accounts.told[np.uint64(told_at + MAKER_BALANCE_NANOS)] = in_nanos(owned_now, nanos, amount_max)
+        accounts.told[np.uint64(told_at + MAKER_BALANCE_NANOS)] = in_nanos(maker_owned_now, nanos, amount_max)
     return 0
+
+
+@inner_kernel
+def _settle_later(accounts, clearing, buyer_place, seller_place, freed, value, lots, buyer_fee, seller_fee):
+    """What buyer and seller give each other, to the balances of those whose assets begin at these places; `freed`: what
+    of the buyer's reserve is not needed any more."""
+    base = np.int64(clearing["base"])
+    quote = np.int64(clearing["quote"])
+    units = lots * np.int64(clearing["lot_units"])
+    paid = value + buyer_fee
+    balance = accounts.balances[np.uint64(buyer_place + quote)]
+    balance["reserved"] -= freed
+    balance["available"] += freed - paid
+    balance["pending_out"] += paid
+    balance["fees_paid"] += buyer_fee
+    accounts.balances[np.uint64(buyer_place + base)]["pending_in"] += units
+    balance = accounts.balances[np.uint64(seller_place + base)]
+    balance["reserved"] -= units
+    balance["pending_out"] += units
+    balance = accounts.balances[np.uint64(seller_place + quote)]
+    balance["pending_in"] += value - seller_fee
+    balance["fees_paid"] += seller_fee
 
 
 @inner_kernel
@@ -260,50 +291,41 @@ def in_nanos(amount, nanos, amount_max):
 
 
 @inner_kernel
-def owned(accounts, account, asset):
-    """Minor units that an account owns, pending ones included."""
-    balance = accounts.balances[np.uint64(account * np.int64(accounts.state[0]["assets"]) + asset)]
+def owned(accounts, place):
+    """Minor units that are in a balance, pending ones included."""
+    balance = accounts.balances[np.uint64(place)]
     return np.int64(balance["available"]) + np.int64(balance["reserved"]) + np.int64(balance["pending_in"])
 
 
-@kernel
-def _fill(accounts, slot, account, instrument, is_sell, bound_ticks, leaves_lots, price_ticks, lots, millionths):
-    """One side of a fill; `leaves_lots` are left of its order. Returns its fee, minor units of the quote asset."""
-    state = accounts.state[0]
+@inner_kernel
+def _fill(accounts, account, instrument, is_sell, leaves_lots, price_ticks, lots, fee):
+    """One side of a fill, to its account's position, result and limits; `leaves_lots` are left of its order."""
     clearing = accounts.clearing[np.uint64(instrument)]
-    tick_value = np.int64(clearing["tick_value"])
-    order = accounts.open_orders[np.uint64(slot)]
-    order["leaves_lots"] = leaves_lots
-    if leaves_lots == 0:
-        _count_order(accounts, account, np.int64(-1))
-    fee = np.int64(0)
-    if np.int64(state["has_funds"]):
-        value = price_ticks * lots * tick_value
-        fee = fee_of(value, millionths)
-        first = account * np.int64(state["assets"])
-        quote_asset = np.int64(clearing["quote"])
-        paid_asset = asset_of(accounts, instrument, is_sell)
-        got_asset = np.int64(clearing["base"]) ^ quote_asset ^ paid_asset
-        freed = reserve_of(accounts, instrument, is_sell, bound_ticks, leaves_lots + lots)
-        freed -= reserve_of(accounts, instrument, is_sell, bound_ticks, leaves_lots)
-        paid = either(is_sell, freed, value + fee)
-        got = either(is_sell, value - fee, lots * np.int64(clearing["lot_units"]))
-        balance = accounts.balances[np.uint64(first + paid_asset)]
-        balance["reserved"] -= freed
-        balance["available"] += freed - paid
-        balance["pending_out"] += paid
-        accounts.balances[np.uint64(first + got_asset)]["pending_in"] += got
-        accounts.balances[np.uint64(first + quote_asset)]["fees_paid"] += fee
-    holding = np.uint64(account * np.int64(state["instruments"]) + instrument)
-    row = accounts.holdings[holding]
-    ticks = price_ticks - accounts.marks[holding]
-    accounts.marks[holding] = price_ticks
-    gained = result_of(np.int64(row["net_lots"]), ticks, tick_value)
-    if gained != 0 or fee != 0:
-        owner = accounts.accounts[np.uint64(account)]
-        firm = accounts.firms[np.uint64(owner["firm"])]
-        owner["day_result"] = within_result(within_result(np.int64(owner["day_result"]) + gained) - fee)
-        firm["day_result"] = within_result(within_result(np.int64(firm["day_result"]) + gained) - fee)
+    owner = accounts.accounts[np.uint64(account)]
+    firm = accounts.firms[np.uint64(owner["firm"])]
+    holding = account * np.int64(accounts.state[0]["instruments"]) + instrument
+    row = accounts.holdings[np.uint64(holding)]
+    net_lots = np.int64(row["net_lots"])
+    open_lots = load_word(accounts.holdings, holding, OPEN_BUY_WORD + is_sell)
+    other_lots = load_word(accounts.holdings, holding, OPEN_BUY_WORD + 1 - is_sell)
+    gained = result_of(net_lots, price_ticks - accounts.marks[np.uint64(holding)], np.int64(clearing["tick_value"]))
+    toward_lots = signed(net_lots, is_sell)  # the net, seen from this side
+    same_lots = abs(toward_lots + open_lots)  # of `exposure_of`: what is filled was open
+    away_lots = toward_lots - other_lots
+    more = max(same_lots, abs(away_lots + lots)) - max(same_lots, abs(away_lots))
+    more *= np.int64(clearing["position_weight"])
+    was_open = net_lots | open_lots | other_lots != 0
+    is_open = toward_lots + lots | open_lots - lots | other_lots != 0
+    is_gone = np.int64(leaves_lots == 0)
+    accounts.marks[np.uint64(holding)] = price_ticks
+    row["net_lots"] = net_lots + signed(lots, is_sell)
+    store_word(accounts.holdings, holding, OPEN_BUY_WORD + is_sell, open_lots - lots)
     row["traded_lots"] += lots
-    _change_holding(accounts, account, instrument, is_sell, lots, -lots)
-    return fee
+    # always written, though seldom another value: whether it is would be a question as random as the flow
+    owner["open_orders"] = np.int64(owner["open_orders"]) - is_gone
+    owner["open_positions"] = np.int64(owner["open_positions"]) + np.int64(is_open) - np.int64(was_open)
+    owner["gross_position"] += more
+    owner["day_result"] = result_after(np.int64(owner["day_result"]), gained, fee)
+    firm["open_orders"] = np.int64(firm["open_orders"]) - is_gone
+    firm["gross_position"] += more
+    firm["day_result"] = result_after(np.int64(firm["day_result"]), gained, fee)

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.accounts.amounts import FEE_DIRECT_MAX, fee_of, large_result, result_of, within_result
+from appliance.accounts.amounts import FEE_DIRECT_MAX, fee_of, large_result, result_after, result_of
 from appliance.accounts.state import allocate_accounts
 from native import account_layout as layout
 from native import codes
@@ -22,7 +22,9 @@ VALUES = st.integers(0, (1 << 50) - 1) | st.sampled_from(
     [0, 1, 999_999, 1_000_000, FEE_DIRECT_MAX - 1, FEE_DIRECT_MAX, FEE_DIRECT_MAX + 1, (1 << 50) - 1]
 )
 RATES = st.integers(0, 1_000_000)
-WHOLE = st.integers(-(1 << 53), 1 << 53) | st.sampled_from([0, 1, -1, (1 << 31) - 1, 1 << 31, -(1 << 31), 1 << 52])
+WHOLE = st.integers(-(1 << 53), 1 << 53) | st.sampled_from(
+    [0, 1, -1, (1 << 30) - 1, 1 << 30, -(1 << 30), -(1 << 30) - 1, 1 << 52]
+)
 
 
 @kernel
@@ -36,8 +38,8 @@ def result(net_lots: int, ticks: int, tick_value: int) -> int:
 
 
 @kernel
-def kept(amount: int) -> int:
-    return within_result(amount)
+def after(result: int, gained: int, fee: int) -> int:
+    return result_after(result, gained, fee)
 
 
 @settings(max_examples=200 if INTERPRETED else 1000, deadline=None)
@@ -56,10 +58,15 @@ def test_results_stay_within_their_range(net: int, ticks: int, tick_value: int) 
     assert large_result(net, ticks * tick_value) == within(net * ticks * tick_value)
 
 
-def test_a_result_is_kept_at_the_edge() -> None:
-    assert [int(kept(n)) for n in (-(1 << 63), -layout.RESULT_MAX, 0, layout.RESULT_MAX, (1 << 63) - 1)] == [
-        -layout.RESULT_MAX, -layout.RESULT_MAX, 0, layout.RESULT_MAX, layout.RESULT_MAX,
-    ]  # fmt: skip
+RESULTS = st.integers(-layout.RESULT_MAX, layout.RESULT_MAX) | st.sampled_from(
+    [-layout.RESULT_MAX, -layout.RESULT_MAX + 1, 0, layout.RESULT_MAX - 1, layout.RESULT_MAX]
+)
+
+
+@settings(max_examples=200 if INTERPRETED else 1000, deadline=None)
+@given(before=RESULTS, gained=RESULTS, paid=VALUES)
+def test_a_result_is_kept_at_the_edge(before: int, gained: int, paid: int) -> None:
+    assert after(before, gained, paid) == within(within(before + gained) - paid)
 
 
 LARGEST_TICKS, LARGEST_LOTS = 1 << 18, (1 << 31) - 1
