@@ -15,7 +15,7 @@ import numpy as np
 
 from appliance.report.datagram import begin_message, begin_unwritten, exec_id, message_number
 from appliance.report.refusals import mass_canceled, reject
-from appliance.report.words import put_cancel_tail, put_modify_tail, put_new_tail, put_trade_tail
+from appliance.report.words import put_cancel_tail, put_modify_tail, put_new_tail, put_trade_tail, trade_role
 from appliance.state import FREE, NOW_NS, price_nanos
 from native import codes, counters
 from native.jit import inner_kernel, kernel
@@ -37,10 +37,14 @@ from native.layout import (
     KIND_NEW_ORDER,
     KIND_REPLACE,
 )
-from native.lowlevel import usually
+from native.lowlevel import rarely, usually
 from wire.gen import order_entry as oe
 
 _HIDDEN = oe.ExecInst_Hidden
+_ADDED = trade_role(oe.Boolean_False, oe.LastLiquidityInd_AddedLiquidity)
+_REMOVED = trade_role(oe.Boolean_True, oe.LastLiquidityInd_RemovedLiquidity)
+_IN_AUCTION = trade_role(oe.ExecutionReportTrade_AggressorIndicator_NULL, oe.LastLiquidityInd_Auction)
+assert oe.Side_Sell == oe.Side_Buy + 1 and oe.OrdStatus_Filled == oe.OrdStatus_PartiallyFilled + 1
 
 
 @inner_kernel
@@ -69,10 +73,7 @@ def report(tables, outbox, told, records, index, events, count):
         elif kind == EVENT_TRADE:
             tables.counters[counters.FILLS] += 1
             tables.counters[counters.SHARES_TRADED] += np.int64(event["qty_lots"])
-            if np.int64(event["flags"]) & EVENT_FLAG_AUCTION:
-                tables.counters[counters.AUCTION_TRADES] += 1
-            _trade(tables, outbox, told, 4 * at, record, event, True)
-            _trade(tables, outbox, told, 4 * at + 2, record, event, False)
+            _traded(tables, outbox, told, 4 * at, record, event)
             kinds |= 1 << EVENT_TRADE
         else:
             kinds |= _report_seldom(tables, outbox, record, events, at, count)
@@ -214,11 +215,40 @@ def _new(tables, outbox, record, event, priority):
     return 1
 
 
-@kernel
-def _trade(tables, outbox, told, told_at, record, event, aggressor):
-    """One side's report of a fill: the aggressor's, or the resting order's. In an auction there is no aggressor: the
-    buy has its place."""
-    session = np.int64(event["session"]) if aggressor else np.int64(event["maker_session"])
+@inner_kernel
+def _traded(tables, outbox, told, told_at, record, event):
+    """The reports of a fill: to the aggressor, then to the owner of the resting order. In an auction there is no
+    aggressor: the buy has its place."""
+    instrument = tables.instruments[np.uint64(event["instrument"])]
+    security_id = np.int64(instrument["security_id"])
+    last_px = np.int64(event["price_ticks"]) * np.int64(instrument["tick_nanos"])
+    is_buy = np.int64(np.int64(event["side"]) == oe.Side_Buy)
+    taking = np.int64(_REMOVED)
+    adding = np.int64(_ADDED)
+    if rarely(np.int64(event["flags"]) & EVENT_FLAG_AUCTION != 0):
+        tables.counters[counters.AUCTION_TRADES] += 1
+        taking = adding = np.int64(_IN_AUCTION)
+    _trade(
+        tables, outbox, record, event, np.int64(event["session"]), np.int64(event["cl_ord_id"]),
+        np.int64(event["order_id"]), np.int64(event["leaves_lots"]), np.int64(event["cum_lots"]),
+        np.int64(event["account"]), np.int64(event["side"]), taking, told[np.uint64(told_at)],
+        told[np.uint64(told_at + 1)], security_id, last_px,
+    )  # fmt: skip
+    _trade(
+        tables, outbox, record, event, np.int64(event["maker_session"]), np.int64(event["maker_cl_ord_id"]),
+        np.int64(event["maker_order_id"]), np.int64(event["maker_leaves_lots"]), np.int64(event["maker_cum_lots"]),
+        np.int64(event["maker_account"]), oe.Side_Buy + is_buy, adding, told[np.uint64(told_at + 2)],
+        told[np.uint64(told_at + 3)], security_id, last_px,
+    )  # fmt: skip
+    return 0
+
+
+@inner_kernel
+def _trade(
+    tables, outbox, record, event, session, cl_ord_id, order_id, leaves_lots, cum_lots, account, side, role,
+    fee_nanos, balance_nanos, security_id, last_px,
+):  # fmt: skip
+    """One side's report of a fill."""
     block = begin_unwritten(
         tables,
         outbox,
@@ -227,24 +257,9 @@ def _trade(tables, outbox, told, told_at, record, event, aggressor):
         oe.ExecutionReportTrade_TEMPLATE_ID,
         oe.ExecutionReportTrade_BLOCK_LENGTH,
     )
-    if block == FREE:
+    if rarely(block == FREE):
         return 0
     octets = outbox.octets
-    instrument = tables.instruments[np.int64(event["instrument"])]
-    side = np.int64(event["side"])
-    if aggressor:
-        cl_ord_id = np.int64(event["cl_ord_id"])
-        order_id = np.int64(event["order_id"])
-        leaves_lots = np.int64(event["leaves_lots"])
-        cum_lots = np.int64(event["cum_lots"])
-        account = np.int64(event["account"])
-    else:
-        cl_ord_id = np.int64(event["maker_cl_ord_id"])
-        order_id = np.int64(event["maker_order_id"])
-        leaves_lots = np.int64(event["maker_leaves_lots"])
-        cum_lots = np.int64(event["maker_cum_lots"])
-        account = np.int64(event["maker_account"])
-        side = np.int64(oe.Side_Sell) if side == oe.Side_Buy else np.int64(oe.Side_Buy)
     number = message_number(tables, session)
     oe.put_ExecutionReportTrade_MsgSeqNum(octets, block, number)
     oe.put_ExecutionReportTrade_SendingTime(octets, block, tables.clock[NOW_NS])
@@ -253,34 +268,14 @@ def _trade(tables, outbox, told, told_at, record, event, aggressor):
     oe.put_ExecutionReportTrade_ExecID(octets, block, exec_id(session, number))
     oe.put_ExecutionReportTrade_TradeID(octets, block, np.int64(event["trade_id"]))
     oe.put_ExecutionReportTrade_TransactTime(octets, block, np.int64(record["time_ns"]))
-    oe.put_ExecutionReportTrade_LastPx(octets, block, np.int64(event["price_ticks"]) * instrument["tick_nanos"])
+    oe.put_ExecutionReportTrade_LastPx(octets, block, last_px)
     oe.put_ExecutionReportTrade_LastQty(octets, block, np.int64(event["qty_lots"]))
     oe.put_ExecutionReportTrade_LeavesQty(octets, block, leaves_lots)
     oe.put_ExecutionReportTrade_CumQty(octets, block, cum_lots)
-    oe.put_ExecutionReportTrade_FeeAmount(octets, block, told[told_at])
-    oe.put_ExecutionReportTrade_WalletBalanceAfter(octets, block, told[told_at + 1])
-    filled = leaves_lots == 0
-    if np.int64(event["flags"]) & EVENT_FLAG_AUCTION:
-        indicator = np.int64(oe.ExecutionReportTrade_AggressorIndicator_NULL)
-        liquidity = np.int64(oe.LastLiquidityInd_Auction)
-    elif aggressor:
-        indicator = np.int64(oe.Boolean_True)
-        liquidity = np.int64(oe.LastLiquidityInd_RemovedLiquidity)
-    else:
-        indicator = np.int64(oe.Boolean_False)
-        liquidity = np.int64(oe.LastLiquidityInd_AddedLiquidity)
-    put_trade_tail(
-        octets,
-        block,
-        np.int64(instrument["security_id"]),
-        account,
-        side,
-        np.int64(oe.OrdStatus_Filled if filled else oe.OrdStatus_PartiallyFilled),
-        indicator,
-        liquidity,
-        np.int64(oe.ExecutionReportTrade_CrossType_NULL),
-        np.int64(oe.ExecutionReportTrade_ContraFirm_NULL),
-    )
+    oe.put_ExecutionReportTrade_FeeAmount(octets, block, fee_nanos)
+    oe.put_ExecutionReportTrade_WalletBalanceAfter(octets, block, balance_nanos)
+    ord_status = oe.OrdStatus_PartiallyFilled + np.int64(leaves_lots == 0)
+    put_trade_tail(octets, block, security_id, account, side, ord_status, role)
     return 1
 
 

@@ -55,12 +55,19 @@ def put_new_tail(octets, block, security_id, account, side, ord_type, time_in_fo
     return 0
 
 
+def trade_role(aggressor: int, liquidity: int) -> int:
+    """What of a trade report's last word tells who it is for: AggressorIndicator and LastLiquidityInd, and the null of
+    CrossType and ContraFirm."""
+    nulls = oe.ExecutionReportTrade_CrossType_NULL << 40 | oe.ExecutionReportTrade_ContraFirm_NULL << 48
+    word = aggressor << 16 | liquidity << 24 | nulls
+    return word - (1 << 64) if word >> 63 else word
+
+
 @inner_kernel
-def put_trade_tail(octets, block, security_id, account, side, ord_status, aggressor, liquidity, cross_type, contra):
-    """From SecurityID to ContraFirm; EventIndicator is 0."""
+def put_trade_tail(octets, block, security_id, account, side, ord_status, role):
+    """From SecurityID to ContraFirm; EventIndicator is 0; `role`: `trade_role`."""
     _put_trade_whose(octets, block, security_id | (account << 32))
-    kinds = side | (ord_status << 8) | (aggressor << 16) | (liquidity << 24)
-    _put_trade_kind(octets, block, kinds | (cross_type << 40) | (contra << 48))
+    _put_trade_kind(octets, block, side | (ord_status << 8) | role)
     return 0
 
 
