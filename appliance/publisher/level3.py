@@ -70,60 +70,48 @@ _put_summary_quantity = _word_at("TradeSummary", "Quantity", _padded("TradeSumma
 @kernel
 def publish(tables, outbox, feed, markets, records, index, events, count, kinds):
     """Publish what `events[:count]`, caused by the input `records[index]`, changed; `markets` is BOOK_INSTRUMENT[n],
-    `kinds` has the bits (1 << kind) of EVENT_TRADE, EVENT_PHASE and EVENT_AUCTION that are among them. Returns messages
-    written."""
+    `kinds` has the bits (1 << kind) of EVENT_TRADE, EVENT_PHASE and EVENT_AUCTION that are among them. Returns 0."""
     time_ns = np.int64(records[index]["time_ns"])
-    written = np.int64(0)
     if kinds & (1 << EVENT_TRADE):
-        written += _publish_trades(tables, outbox, feed, records[index], events, count)
+        _publish_trades(tables, outbox, feed, records[index], events, count)
     for i in range(count):
-        written += _publish_change(tables, outbox, feed, events[i], time_ns)
+        _publish_change(tables, outbox, feed, events[i], time_ns)
     if rarely(kinds & (1 << EVENT_PHASE | 1 << EVENT_AUCTION) != 0):
         for i in range(count):
             kind = np.int64(events[i]["kind"])
             if kind == EVENT_PHASE:
-                written += publish_phase(tables, outbox, feed, markets, events[i], time_ns)
+                publish_phase(tables, outbox, feed, markets, events[i], time_ns)
             elif kind == EVENT_AUCTION:
-                written += publish_auction(tables, outbox, feed, events[i], time_ns)
-    return written
+                publish_auction(tables, outbox, feed, events[i], time_ns)
+    return 0
 
 
-@kernel
+@inner_kernel
 def _publish_trades(tables, outbox, feed, record, events, count):
     """Each run of trades of one aggressor, or at one price of an auction: its summary, then the trades."""
-    written = np.int64(0)
-    start = _next_trade(events, np.int64(0), count)
-    while start < count:
-        stop = start + 1
-        following = _next_trade(events, stop, count)
-        while following < count and _is_same_run(events, start, following):
-            stop = following + 1
-            following = _next_trade(events, stop, count)
-        written += _trade_summary(tables, outbox, feed, record, events, start, stop)
-        for i in range(start, stop):
-            if np.int64(events[i]["kind"]) == EVENT_TRADE:
-                written += _trade(tables, outbox, feed, events[i], np.int64(record["time_ns"]))
-        start = following
-    return written
+    time_ns = np.int64(record["time_ns"])
+    at = np.int64(0)
+    while at < count:
+        event = events[np.uint64(at)]
+        if np.int64(event["kind"]) != EVENT_TRADE:
+            at += 1
+            continue
+        in_auction = np.int64(event["flags"]) & EVENT_FLAG_AUCTION
+        side = np.int64(0) if in_auction else _feed_side(np.int64(event["side"]))
+        tick_nanos = np.int64(tables.instruments[np.uint64(event["instrument"])]["tick_nanos"])
+        stop = np.int64(_trade_summary(tables, outbox, feed, record, events, at, count, side, tick_nanos))
+        for i in range(at, stop):
+            if np.int64(events[np.uint64(i)]["kind"]) == EVENT_TRADE:
+                _trade(tables, outbox, feed, events[np.uint64(i)], side, tick_nanos, time_ns)
+        at = stop
 
 
-@kernel
-def _next_trade(events, at, count):
-    """Index of the first trade in `events[at:count]`, or `count`."""
-    for i in range(at, count):
-        if np.int64(events[i]["kind"]) == EVENT_TRADE:
-            return np.int64(i)
-    return np.int64(count)
-
-
-@kernel
-def _is_same_run(events, first, other):
-    one = events[first]
-    two = events[other]
+@inner_kernel
+def _is_same_run(one, two):
     in_auction = np.int64(one["flags"]) & EVENT_FLAG_AUCTION
     if in_auction != np.int64(two["flags"]) & EVENT_FLAG_AUCTION:
         return False
-    if in_auction:
+    if rarely(in_auction != 0):
         return np.int64(one["instrument"]) == np.int64(two["instrument"]) and np.int64(one["price_ticks"]) == np.int64(
             two["price_ticks"]
         )
@@ -132,37 +120,37 @@ def _is_same_run(events, first, other):
 
 @inner_kernel
 def _publish_change(tables, outbox, feed, event, time_ns):
-    """What `event` changes of the public book. Returns messages written."""
+    """What `event` changes of the public book."""
     kind = np.int64(event["kind"])
     if (1 << kind) & _CHANGES == 0:
-        return np.int64(0)
+        return
     flags = np.int64(event["flags"])
     if kind == EVENT_TRADE:
-        return _traded(tables, outbox, feed, event, flags, time_ns)
+        _traded(tables, outbox, feed, event, flags, time_ns)
+        return
     if flags & EVENT_FLAG_HIDDEN:
-        return np.int64(0)
+        return
     display_lots = np.int64(event["display_lots"])
     is_gone = kind == EVENT_CANCELED or (kind == EVENT_REPLACED and flags & EVENT_FLAG_PRIORITY_RETAINED == 0)
     if is_gone:
         display_lots = np.int64(0)
     if display_lots == 0 and (flags & EVENT_FLAG_WAS_RESTING == 0 or not (is_gone or kind == EVENT_RESTATED)):
-        return np.int64(0)
+        return
     block = _begin_order(tables, outbox, feed, event, _feed_side(np.int64(event["side"])), display_lots, time_ns)
     if block == FREE:
-        return np.int64(0)
+        return
     price_ticks = np.int64(event["price_ticks"])
     order_id = np.int64(event["order_id"])
-    return _put_order(tables, outbox, block, event, order_id, price_ticks, display_lots, np.int64(event["priority"]))
+    _put_order(tables, outbox, block, event, order_id, price_ticks, display_lots, np.int64(event["priority"]))
 
 
-@kernel
+@inner_kernel
 def _traded(tables, outbox, feed, event, flags, time_ns):
     """The public orders of a fill: the maker, at its own price and place, with what it displays now; in an auction the
     buy, too. An iceberg that displays nothing any more is deleted; its next part is put by an event of its own."""
     price_ticks = np.int64(event["price_ticks"])
     side = _feed_side(np.int64(event["side"]))
-    written = np.int64(0)
-    if flags & EVENT_FLAG_AUCTION:
+    if rarely(flags & EVENT_FLAG_AUCTION != 0):
         price_ticks = np.int64(event["limit_value"])  # of the one that is not filled whole
         if flags & EVENT_FLAG_HIDDEN == 0:
             display_lots = np.int64(event["display_lots"])
@@ -170,15 +158,14 @@ def _traded(tables, outbox, feed, event, flags, time_ns):
             if block != FREE:
                 order_id = np.int64(event["order_id"])
                 priority = np.int64(event["priority"])
-                written += _put_order(tables, outbox, block, event, order_id, price_ticks, display_lots, priority)
+                _put_order(tables, outbox, block, event, order_id, price_ticks, display_lots, priority)
     if flags & EVENT_FLAG_MAKER_HIDDEN == 0:
         display_lots = np.int64(event["maker_display_lots"])
         block = _begin_order(tables, outbox, feed, event, -side, display_lots, time_ns)
         if block != FREE:
             order_id = np.int64(event["maker_order_id"])
             priority = np.int64(event["maker_priority"])
-            written += _put_order(tables, outbox, block, event, order_id, price_ticks, display_lots, priority)
-    return written
+            _put_order(tables, outbox, block, event, order_id, price_ticks, display_lots, priority)
 
 
 @inner_kernel
@@ -191,14 +178,13 @@ def _begin_order(tables, outbox, feed, event, side, display_lots, time_ns):
 
 @inner_kernel
 def _put_order(tables, outbox, block, event, order_id, price_ticks, display_lots, priority):
-    """What stands in it. Returns 1."""
+    """What stands in it."""
     md.put_OrderPut_OrderId(outbox.octets, block, order_id)  # stands at the same place in both
     if display_lots != 0:
         instrument = np.int64(event["instrument"])
         md.put_OrderPut_Price(outbox.octets, block, price_nanos(tables, instrument, price_ticks))
         _put_order_put_quantity(outbox.octets, block, display_lots)
         md.put_OrderPut_ExtPriority(outbox.octets, block, priority)
-    return np.int64(1)
 
 
 @kernel
@@ -207,57 +193,55 @@ def _feed_side(side):
     return np.int64(1) if side == oe.Side_Buy else np.int64(-1)
 
 
-@kernel
-def _trade(tables, outbox, feed, event, time_ns):
-    """One fill; InstrSide is the aggressor's, 0 in an auction."""
+@inner_kernel
+def _trade(tables, outbox, feed, event, side, tick_nanos, time_ns):
+    """One fill; `side`: InstrSide, the aggressor's, 0 in an auction."""
     instrument = np.int64(event["instrument"])
-    is_buy = np.int64(event["side"]) == oe.Side_Buy
-    in_auction = np.int64(event["flags"]) & EVENT_FLAG_AUCTION
-    side = np.int64(0) if in_auction else _feed_side(np.int64(event["side"]))
     block = begin_unwritten(tables, outbox, feed, instrument, side, np.int64(_TRADE_HEAD), time_ns)
     if block == FREE:
-        return np.int64(0)
+        return
+    is_buy = np.int64(event["side"]) == oe.Side_Buy
     order_id = np.int64(event["order_id"])
     maker = np.int64(event["maker_order_id"])
     md.put_Trade_MatchId(outbox.octets, block, np.int64(event["trade_id"]))
     md.put_Trade_BuyOrderId(outbox.octets, block, order_id if is_buy else maker)
     md.put_Trade_SellOrderId(outbox.octets, block, maker if is_buy else order_id)
-    md.put_Trade_Price(
-        outbox.octets, block, np.int64(event["price_ticks"]) * np.int64(tables.instruments[instrument]["tick_nanos"])
-    )
+    md.put_Trade_Price(outbox.octets, block, np.int64(event["price_ticks"]) * tick_nanos)
     _put_trade_quantity(outbox.octets, block, np.int64(event["qty_lots"]))
-    return np.int64(1)
 
 
-@kernel
-def _trade_summary(tables, outbox, feed, record, events, start, stop):
-    """TradeSummary of the trades among `events[start:stop]`, the first of which is one: total quantity, deepest price
-    and the exact average price, rounded towards the first price's lower side to a whole 1e-9."""
-    event = events[start]
+@inner_kernel
+def _trade_summary(tables, outbox, feed, record, events, start, count, side, tick_nanos):
+    """TradeSummary of the run of trades in `events[:count]` that begins at `start`: total quantity, deepest price and
+    the exact average price, rounded towards the first price's lower side to a whole 1e-9. Returns where the run ends:
+    behind its last trade."""
+    event = events[np.uint64(start)]
     first_ticks = np.int64(event["price_ticks"])
     deepest_ticks = first_ticks
     total_lots = np.int64(0)
     # sum of (price - first price) * quantity, in two words of 32 bits: a sweep may cross the whole price range
     high = np.int64(0)
     low = np.int64(0)
-    for i in range(start, stop):
-        if np.int64(events[i]["kind"]) != EVENT_TRADE:
+    stop = start
+    for i in range(start, count):
+        other = events[np.uint64(i)]
+        if np.int64(other["kind"]) != EVENT_TRADE:
             continue
-        price_ticks = np.int64(events[i]["price_ticks"])
-        qty_lots = np.int64(events[i]["qty_lots"])
-        distance = price_ticks - first_ticks if price_ticks > first_ticks else first_ticks - price_ticks
+        if not _is_same_run(event, other):
+            break
+        deepest_ticks = np.int64(other["price_ticks"])
+        qty_lots = np.int64(other["qty_lots"])
+        distance = deepest_ticks - first_ticks if deepest_ticks > first_ticks else first_ticks - deepest_ticks
         high += (distance >> 32) * qty_lots
         low += (distance & _LOW_32) * qty_lots
         total_lots += qty_lots
-        deepest_ticks = price_ticks
-    instrument = np.int64(event["instrument"])
-    tick_nanos = np.int64(tables.instruments[instrument]["tick_nanos"])
+        stop = i + 1
     in_auction = np.int64(event["flags"]) & EVENT_FLAG_AUCTION
-    side = np.int64(0) if in_auction else _feed_side(np.int64(event["side"]))
     time_ns = np.int64(record["time_ns"])
+    instrument = np.int64(event["instrument"])
     block = begin_unwritten(tables, outbox, feed, instrument, side, np.int64(_SUMMARY_HEAD), time_ns)
     if block == FREE:
-        return np.int64(0)
+        return stop
     away_nanos = np.int64(0)
     if high | low != 0:  # at one price all the divisions are of nothing
         whole_ticks = divide_wide(high, low, total_lots)
@@ -275,7 +259,7 @@ def _trade_summary(tables, outbox, feed, record, events, start, stop):
     md.put_TradeSummary_VwapPrice(outbox.octets, block, first_ticks * tick_nanos + away_nanos * side)
     md.put_TradeSummary_DeepestPrice(outbox.octets, block, deepest_ticks * tick_nanos)
     _put_summary_quantity(outbox.octets, block, min(total_lots, QTY_LOTS_MAX))  # an auction's may be more
-    return np.int64(1)
+    return stop
 
 
 @kernel
