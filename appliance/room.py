@@ -1,17 +1,28 @@
-"""Whether an input has room: in the journal, to be written down, and in the feed store, for what it causes."""
+"""Whether an input has room: in the journal, to be written down, and in the feed store, for what it causes. And where
+that room is, for those who have much to write."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from appliance.publisher import store
+from appliance.publisher.packet import STORE_USED
 from appliance.sequencer import journal
-from appliance.state import OUTBOX_USED
+from appliance.state import OUTBOX_USED, payload_start
 from native.jit import inner_kernel, outer_kernel
-from native.lowlevel import usually
+from native.limits import OUTBOX_SLOTS_MAX
+from native.lowlevel import prefetch_to_write, usually
 
 RECORDS_AT_ONCE = 64
 """For how many records the tables are asked at once."""
+EVENTS_TO_FETCH_FOR = 4
+"""A sweep has so many events, or more."""
+_LINE_BYTES = 64
+_LINES_A_DATAGRAM = 6
+_DATAGRAMS_MAX = 6
+_FILLS_MAX = 12
+_FEED_BYTES_A_FILL = 104
+"""What is told of a fill: a Trade, and an OrderDelete."""
 
 
 @inner_kernel
@@ -53,3 +64,19 @@ def _has_room(exchange, inputs, told):
     return journal.has_room(exchange.journal, inputs + 1) and store.has_room(
         exchange.feed, open_orders, told, unsent_packets
     )
+
+
+@outer_kernel
+def fetch_room(exchange, count):
+    """Start to fetch where the reports and the market data of `count` events, a sweep, will be written: it seldom is so
+    much, so that nobody was there of late, and a few datagrams are begun at once. Changes nothing."""
+    outbox, feed = exchange.outbox, exchange.feed
+    first = outbox.scalars[OUTBOX_USED]
+    octets = np.int64(outbox.octets.ctypes.data)
+    for slot in range(first, min(first + min(count, _DATAGRAMS_MAX), OUTBOX_SLOTS_MAX)):
+        for line in range(_LINES_A_DATAGRAM):
+            prefetch_to_write(octets + payload_start(slot) + line * _LINE_BYTES)
+    begins = np.int64(feed.store.ctypes.data) + feed.scalars[STORE_USED]
+    for line in range(min(count, _FILLS_MAX) * _FEED_BYTES_A_FILL // _LINE_BYTES):
+        prefetch_to_write(begins + line * _LINE_BYTES)
+    return 0

@@ -8,8 +8,8 @@ import numpy as np
 
 from appliance.book.events import write_order_event
 from appliance.book.flight import set_in_flight
-from appliance.book.index import add_entry, hash_of, remove_entry
-from appliance.book.ladder import drop_level, level_of, side_key
+from appliance.book.index import add_entry, hash_of, prefetch_entry, remove_entry
+from appliance.book.ladder import ONE, drop_level, level_of, side_key
 from appliance.book.positions import add_to_position
 from appliance.book.protection import set_trade_range
 from appliance.book.queue import release_slot, side_index
@@ -34,7 +34,7 @@ from appliance.book.record_words import (
     shift_of,
     write_words,
 )
-from appliance.book.state import Book
+from appliance.book.state import CHILDREN, Book
 from appliance.book.words import IOC
 from appliance.book.work import proceed_apart
 from native.codes import RESTATEMENT_IOC_REMAINDER, RESTATEMENT_NONE
@@ -46,15 +46,19 @@ from native.layout import (
     EVENT_FLAG_LAST,
     EVENT_RESTED,
     EVENT_TRADE,
+    LEVEL,
     NO_INDEX,
     ORDER,
     PENDING_END,
     PENDING_SWEEP,
 )
-from native.lowlevel import load_word, prefetch, rarely, store_word
+from native.lowlevel import count_trailing_zeros64, load_word, prefetch, prefetch_to_write, rarely, store_word
 
 NONE = np.int64(RESTATEMENT_NONE)
 ORDER_BYTES = ORDER.itemsize
+LEVEL_BYTES = LEVEL.itemsize
+EVENT_BYTES = EVENT.itemsize
+TOP_BIT = np.uint64(1 << 63)
 TRADE = bits_of(EVENT, kind=EVENT_TRADE, flags=EVENT_FLAG_AGGRESSOR)
 FLAGS_SHIFT = shift_of(EVENT, "flags")
 REQUEST_KIND_SHIFT = shift_of(EVENT, "request_kind")
@@ -126,11 +130,21 @@ def rest_plain(book: Book, slot: int, hashed: int) -> int:
 
 
 @inner_kernel
-def fetch_next_maker(book: Book, side: int) -> None:
-    """Start to fetch the order that is first on this side now."""
+def fetch_next_maker(book: Book, side: int, events: Any, at: int) -> None:
+    """Start to fetch the order that is first on this side now, the level behind its level, where that is in the same
+    block, and the place of the event of its trade. They are at random places, and nobody was there of late."""
     level = np.int64(book.sides[np.uint64(side)]["best"])
+    event = np.int64(events.ctypes.data) + at * EVENT_BYTES
+    prefetch_to_write(event)
+    prefetch_to_write(event + EVENT_BYTES // 2)
     if level != NO_INDEX:
-        prefetch(np.int64(book.orders.ctypes.data) + np.int64(book.levels[np.uint64(level)]["head"]) * ORDER_BYTES)
+        queue = book.levels[np.uint64(level)]
+        prefetch(np.int64(book.orders.ctypes.data) + np.int64(queue["head"]) * ORDER_BYTES)
+        block = np.int64(queue["parent"])
+        occupied = book.nodes[np.uint64(block)]["occupied"]
+        digit = count_trailing_zeros64((occupied & (occupied - ONE)) | TOP_BIT)
+        behind = np.int64(book.children[np.uint64(block * CHILDREN + digit)])
+        prefetch(np.int64(book.levels.ctypes.data) + behind * LEVEL_BYTES)
 
 
 @inner_kernel
@@ -205,10 +219,14 @@ def match_plain(book: Book, slot: int, request_kind: int, flags: int, hashed: in
         filled_lots += fill_lots
         trade_id += 1
         is_filled = fill_lots == maker_leaves_lots
+        maker_hashed = np.int64(0)
         queue["qty_lots"] -= fill_lots
         if is_filled:
+            maker_hashed = hash_of(book, np.int64(maker["session"]), maker["cl_ord_id"])
+            prefetch_entry(book, maker_hashed)
             leave_level(book, side, level, load_word(book.orders, maker_slot, ORDER_LINKS), np.int64(0))
-            fetch_next_maker(book, side)
+            if leaves_lots != 0:
+                fetch_next_maker(book, side, events, at + 1)
         maker_leaves_cum = (maker_leaves_lots - fill_lots) | ((maker_cum_lots + fill_lots) << 32)
         store_word(book.orders, maker_slot, ORDER_LEAVES, maker_leaves_cum)
         add_to_position(book, np.int64(maker["account"]), instrument, fill_lots if side & 1 == 0 else -fill_lots)
@@ -218,7 +236,7 @@ def match_plain(book: Book, slot: int, request_kind: int, flags: int, hashed: in
         )  # fmt: skip
         at += 1
         if is_filled:
-            remove_entry(book, hash_of(book, np.int64(maker["session"]), maker["cl_ord_id"]), maker_slot)
+            remove_entry(book, maker_hashed, maker_slot)
             release_slot(book, maker_slot)
     if filled_lots != 0:
         order["leaves_lots"] = leaves_lots
