@@ -24,7 +24,7 @@ from appliance.outgoing import REPORT_TTL, close_slots, pass_on
 from appliance.publisher import level3, packet
 from appliance.report import refusals, reports, session_messages
 from appliance.report.log import take_firm_numbers
-from appliance.room import EVENTS_TO_FETCH_FOR, fetch_room, has_room, has_room_for_message
+from appliance.room import fetch_room, has_room, has_room_for_message
 from appliance.sequencer import inputs, journal
 from appliance.session import decode, ending, numbers, peer, receive, requests
 from appliance.session_inputs import (
@@ -534,8 +534,7 @@ def go_on(exchange, port, records, index, count):
 def tell(exchange, records, index, count):
     """Reports and market data of `exchange.events[:count]`, caused by the input `records[index]`."""
     tables = exchange.tables
-    if rarely(count >= EVENTS_TO_FETCH_FOR):
-        fetch_room(exchange, count)
+    fetch_room(exchange, count)
     if np.int64(exchange.accounts.state[0]["is_enabled"]):
         take_events(exchange.accounts, exchange.events, count)
     outbox, events = exchange.outbox, exchange.events

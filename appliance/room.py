@@ -11,12 +11,11 @@ from appliance.sequencer import journal
 from appliance.state import OUTBOX_USED, payload_start
 from native.jit import inner_kernel, outer_kernel
 from native.limits import OUTBOX_SLOTS_MAX
-from native.lowlevel import prefetch_to_write, usually
+from native.lowlevel import prefetch_to_write, rarely, usually
 
 RECORDS_AT_ONCE = 64
 """For how many records the tables are asked at once."""
-EVENTS_TO_FETCH_FOR = 4
-"""A sweep has so many events, or more."""
+_EVENTS_OF_A_SWEEP = 4
 _LINE_BYTES = 64
 _LINES_A_DATAGRAM = 6
 _DATAGRAMS_MAX = 6
@@ -66,17 +65,23 @@ def _has_room(exchange, inputs, told):
     )
 
 
-@outer_kernel
+@inner_kernel
 def fetch_room(exchange, count):
-    """Start to fetch where the reports and the market data of `count` events, a sweep, will be written: it seldom is so
-    much, so that nobody was there of late, and a few datagrams are begun at once. Changes nothing."""
+    """Start to fetch where the reports and the market data of `count` events will be written, if they are a sweep's: it
+    seldom is so much, so that nobody was there of late. Changes nothing."""
+    if rarely(count >= _EVENTS_OF_A_SWEEP):
+        _fetch_room(exchange, count)
+
+
+@outer_kernel
+def _fetch_room(exchange, count):
     outbox, feed = exchange.outbox, exchange.feed
-    first = outbox.scalars[OUTBOX_USED]
     octets = np.int64(outbox.octets.ctypes.data)
+    first = outbox.scalars[OUTBOX_USED]
     for slot in range(first, min(first + min(count, _DATAGRAMS_MAX), OUTBOX_SLOTS_MAX)):
         for line in range(_LINES_A_DATAGRAM):
             prefetch_to_write(octets + payload_start(slot) + line * _LINE_BYTES)
-    begins = np.int64(feed.store.ctypes.data) + feed.scalars[STORE_USED]
+    stored = np.int64(feed.store.ctypes.data) + feed.scalars[STORE_USED]
     for line in range(min(count, _FILLS_MAX) * _FEED_BYTES_A_FILL // _LINE_BYTES):
-        prefetch_to_write(begins + line * _LINE_BYTES)
+        prefetch_to_write(stored + line * _LINE_BYTES)
     return 0

@@ -130,13 +130,10 @@ def rest_plain(book: Book, slot: int, hashed: int) -> int:
 
 
 @inner_kernel
-def fetch_next_maker(book: Book, side: int, events: Any, at: int) -> None:
-    """Start to fetch the order that is first on this side now, the level behind its level, where that is in the same
-    block, and the place of the event of its trade. They are at random places, and nobody was there of late."""
+def fetch_best(book: Book, side: int) -> None:
+    """Start to fetch the order that is first on a side, and the level behind its level, where that is in the same
+    block: they are at random places, and nobody was there of late. Changes nothing."""
     level = np.int64(book.sides[np.uint64(side)]["best"])
-    event = np.int64(events.ctypes.data) + at * EVENT_BYTES
-    prefetch_to_write(event)
-    prefetch_to_write(event + EVENT_BYTES // 2)
     if level != NO_INDEX:
         queue = book.levels[np.uint64(level)]
         prefetch(np.int64(book.orders.ctypes.data) + np.int64(queue["head"]) * ORDER_BYTES)
@@ -145,6 +142,14 @@ def fetch_next_maker(book: Book, side: int, events: Any, at: int) -> None:
         digit = count_trailing_zeros64((occupied & (occupied - ONE)) | TOP_BIT)
         behind = np.int64(book.children[np.uint64(block * CHILDREN + digit)])
         prefetch(np.int64(book.levels.ctypes.data) + behind * LEVEL_BYTES)
+
+
+@inner_kernel
+def fetch_event(events: Any, at: int) -> None:
+    """The same for where an event will be written."""
+    address = np.int64(events.ctypes.data) + at * EVENT_BYTES
+    prefetch_to_write(address)
+    prefetch_to_write(address + EVENT_BYTES // 2)
 
 
 @inner_kernel
@@ -226,7 +231,8 @@ def match_plain(book: Book, slot: int, request_kind: int, flags: int, hashed: in
             prefetch_entry(book, maker_hashed)
             leave_level(book, side, level, load_word(book.orders, maker_slot, ORDER_LINKS), np.int64(0))
             if leaves_lots != 0:
-                fetch_next_maker(book, side, events, at + 1)
+                fetch_best(book, side)
+                fetch_event(events, at + 1)
         maker_leaves_cum = (maker_leaves_lots - fill_lots) | ((maker_cum_lots + fill_lots) << 32)
         store_word(book.orders, maker_slot, ORDER_LEAVES, maker_leaves_cum)
         add_to_position(book, np.int64(maker["account"]), instrument, fill_lots if side & 1 == 0 else -fill_lots)

@@ -39,7 +39,7 @@ ENTRY_BITS = ENTRY_BYTES.bit_length() - 1
 assert 1 << ENTRY_BITS == ENTRY_BYTES
 LINES_AN_ENTRY = 3
 """Of most reports."""
-AHEAD_BYTES = 4 * LINES_AN_ENTRY * ENTRY_BYTES
+AHEAD_BYTES = 12 * LINES_AN_ENTRY * ENTRY_BYTES
 """Nobody has read or written the log there before: it comes from memory while the messages before are copied."""
 RETRANSMIT_MESSAGES_MAX = 4096
 RETRANSMIT_BYTES_MAX = 1 << 16
