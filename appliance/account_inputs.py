@@ -8,8 +8,6 @@ from appliance.accounts.admin import carry_out
 from appliance.accounts.state import account_of_session
 from appliance.book.bounds import bound_of_new, slot_of_orig
 from appliance.book.index import hash_of, peek_slot
-from appliance.book.plain_flight import fetch_best
-from appliance.book.queue import side_index
 from appliance.risk.check import check
 from appliance.risk.limits import check_order, has_limit_price, prefetch_checks
 from native import counters
@@ -53,9 +51,8 @@ def check_account(exchange, index):
 
 @inner_kernel
 def check_limits(book, accounts, records, index, session_kill):
-    """The checks behind the first of a new order, cancel or replace; what the ledger will write is fetched
-    meanwhile, and the order that a new one might trade with. `session_kill`: KILL_* of the request's session. Returns 0
-    or the code of the reject."""
+    """The checks behind the first of a new order, cancel or replace; what the ledger will write is fetched meanwhile.
+    `session_kill`: KILL_* of the request's session. Returns 0 or the code of the reject."""
     record = records[np.uint64(index)]
     kind = np.int64(record["kind"])
     session = np.int64(record["session"])
@@ -75,7 +72,6 @@ def check_limits(book, accounts, records, index, session_kill):
         account = account_of_session(accounts, session, np.int64(record["account"]))
         instrument = np.int64(record["instrument"])
         side = np.int64(record["side"])
-        fetch_best(book, side_index(instrument, side) ^ 1)
         has_price = has_limit_price(np.int64(record["ord_type"]))
         leaves_lots = qty_lots
         if not has_price:
