@@ -173,6 +173,9 @@ def allocate_tables(config: Config, counters: np.ndarray) -> Tables:
     for index, item in enumerate(config.instruments):
         row = instruments[index]
         row["tick_nanos"] = item.tick_nanos
+        odd = item.tick_nanos // (item.tick_nanos & -item.tick_nanos)
+        row["tick_inverse"] = np.uint64(pow(odd, -1, 1 << 64)).view(np.int64)
+        row["price_ticks_max"] = PRICE_TICKS_HIGHEST // item.tick_nanos
         row["security_id"] = item.security_id
         _insert(security_slots, int(hash_security(np.int64(item.security_id))), index)
     throttle = config.throttle
