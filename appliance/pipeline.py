@@ -20,7 +20,7 @@ from appliance.frames_ahead import fetch_frame, fetch_lookups
 from appliance.funds.ledger import take_events
 from appliance.gateway_rings import has_gateway
 from appliance.hold import let_out
-from appliance.outgoing import REPORT_TTL, close_slots, pass_on
+from appliance.outgoing import close_slots, pass_on
 from appliance.publisher import level3, packet
 from appliance.report import refusals, reports, session_messages
 from appliance.report.log import take_firm_numbers
@@ -35,7 +35,7 @@ from appliance.session_inputs import (
     judge_request,
 )
 from appliance.stage_clock import begin_stages, stamp
-from appliance.state import DAY_IS_OVER, FREE, NOW_NS, OUTBOX_USED, OWNER_FEED, TURN
+from appliance.state import DAY_IS_OVER, FREE, NOW_NS, OUTBOX_USED, OWNER_FEED, REPORT_TTL, TURN
 from native import codes, counters
 from native.account_layout import ADMIN_KILL, ADMIN_RESET, KILL_NONE
 from native.codes import ERROR_NOT_CLOSED
