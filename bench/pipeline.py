@@ -32,7 +32,7 @@ from typing import Any
 import numpy as np
 
 from appliance.account_inputs import check_account
-from appliance.book.match import apply, is_pending, resume
+from appliance.book.match import apply, hash_of_request, is_pending, resume
 from appliance.config import Config, demo_session_uuid, parse
 from appliance.decide_again import replay_record
 from appliance.exchange import Exchange, allocate, whole_state_hash
@@ -395,8 +395,10 @@ def chain(exchange, index, link):
         numbers.advance(exchange.tables, np.int64(record_of["session"]), np.int64(record_of["session_seq"]))
         if judge_request(exchange, index, kind) != GOES_ON:
             return packet.end_transaction(exchange.outbox, exchange.feed)
-        if link >= RISK and check_account(exchange, index) != 0:
-            return packet.end_transaction(exchange.outbox, exchange.feed)
+        if link >= RISK:
+            hashed = hash_of_request(exchange.book, exchange.journal.records, index)
+            if check_account(exchange, index, hashed) != 0:
+                return packet.end_transaction(exchange.outbox, exchange.feed)
     if link >= MATCH:
         count = apply(exchange.book, exchange.journal.records, index, exchange.events, 0)
         tell(exchange, index, count, link)
