@@ -6,8 +6,8 @@ import numpy as np
 
 from appliance.accounts.admin import carry_out
 from appliance.accounts.state import account_of_session
-from appliance.book.bounds import bound_of_new, slot_of_orig
-from appliance.book.index import hash_of, peek_slot
+from appliance.book.bounds import bound_of_new
+from appliance.book.index import find_entry, peek_slot
 from appliance.risk.check import check
 from appliance.risk.limits import check_order, has_limit_price, prefetch_checks
 from native import counters
@@ -30,9 +30,9 @@ def prefetch_account(accounts, records, index):
 
 
 @inner_kernel
-def check_account(exchange, index):
-    """The checks of docs/RISK.md before the book has the request `records[index]`. Returns 0 or the code of the reject,
-    whose limit is `accounts.state[0]["limit_value"]`."""
+def check_account(exchange, index, hashed):
+    """The checks of docs/RISK.md before the book has the request `records[index]`; `hashed`: of the name that it looks
+    for. Returns 0 or the code of the reject, whose limit is `accounts.state[0]["limit_value"]`."""
     accounts = exchange.accounts
     records = exchange.journal.records
     record = records[np.uint64(index)]
@@ -43,23 +43,24 @@ def check_account(exchange, index):
         return reason
     session = np.int64(record["session"])
     session_kill = np.int64(exchange.tables.sessions[np.uint64(session)]["kill"])
-    reason = np.int64(check_limits(exchange.book, accounts, records, index, session_kill))
+    reason = np.int64(check_limits(exchange.book, accounts, records, index, hashed, session_kill))
     if reason != 0:
         exchange.tables.counters[counters.RISK_REJECTED] += 1
     return reason
 
 
 @inner_kernel
-def check_limits(book, accounts, records, index, session_kill):
+def check_limits(book, accounts, records, index, hashed, session_kill):
     """The checks behind the first of a new order, cancel or replace; what the ledger will write is fetched meanwhile.
-    `session_kill`: KILL_* of the request's session. Returns 0 or the code of the reject."""
+    `hashed`: of the name that the request looks for; `session_kill`: KILL_* of its session. Returns 0 or the code of
+    the reject."""
     record = records[np.uint64(index)]
     kind = np.int64(record["kind"])
     session = np.int64(record["session"])
     qty_lots = np.int64(record["qty_lots"])
     open_orders_at = np.int64(accounts.open_orders.ctypes.data)
     if kind == KIND_CANCEL:
-        slot = peek_slot(book, hash_of(book, session, record["orig_cl_ord_id"]))
+        slot = peek_slot(book, hashed)
         prefetch(open_orders_at + slot * OPEN_ORDER_BYTES)
         prefetch(np.int64(book.orders.ctypes.data) + slot * ORDER_BYTES)
         return np.int64(0)
@@ -77,7 +78,7 @@ def check_limits(book, accounts, records, index, session_kill):
         if not has_price:
             bound_ticks = np.int64(bound_of_new(book, records, index))
     else:
-        slot = np.int64(slot_of_orig(book, records, index))
+        slot = np.int64(find_entry(book, hashed, session, record["orig_cl_ord_id"]))
         if slot < 0:
             return np.int64(0)
         order = book.orders[np.uint64(slot)]

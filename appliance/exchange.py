@@ -31,7 +31,6 @@ from appliance.journal.files import LocalFiles
 from appliance.journal.records import Identity
 from appliance.journal.scan import find_segments
 from appliance.journal.whole import save_log
-from appliance.publisher import multicast
 from appliance.publisher.packet import CHANNEL_ID, EPOCH, NEXT_NUMBER, Feed
 from appliance.publisher.store import map_feed
 from appliance.report.log import REPORT_HEADER_BYTES, ReportLog, map_report_log
@@ -46,7 +45,8 @@ from native.limits import EVENTS_MAX, FEED_HEADER_BYTES, RX_BURST_MAX, TX_BURST_
 from native.log_layout import JOURNAL_CONTROL
 from native.session_layout import SESSION_TRAIT_KEYED
 from wire.gen import fixp_tables, market_data_tables, order_entry_tables
-from wire.net.udp4 import FIELDS_COUNT
+from wire.net.frames import Endpoint, build_udp_frame
+from wire.net.udp4 import FIELDS_COUNT, HEADERS_ROOM
 
 SHARED_MEMORY_ROOT = Path("/dev/shm")
 
@@ -75,7 +75,7 @@ class Exchange(Arrays):
     own_commands: np.ndarray
     """COMMAND[1]: what the venue itself wants of the book"""
     route: np.ndarray
-    """int64[multicast.ROUTE_COUNT]: where the feed goes"""
+    """uint8[HEADERS_ROOM]: the network headers of an empty packet of the feed, at its end"""
     topic_id: np.ndarray
     """uint8[16]: FIXP SessionId of the feed"""
     order_entry_port: np.ndarray
@@ -382,16 +382,13 @@ def _write_feed_header(feed: Feed, config: Config) -> None:
 
 
 def _feed_route(config: Config, local_mac: int) -> np.ndarray:
-    group_ip = int(ipaddress.IPv4Address(config.feed.group))
-    route = np.zeros(multicast.ROUTE_COUNT, np.int64)
-    route[multicast.SOURCE_MAC] = local_mac
-    route[multicast.GROUP_MAC] = 0x01005E000000 | (group_ip & 0x7FFFFF)  # RFC 1112, section 6.4
-    route[multicast.SOURCE_IP] = int(ipaddress.IPv4Address(config.feed.interface_ip))
-    route[multicast.GROUP_IP] = group_ip
-    route[multicast.PORTS] = (config.feed.udp_port << 16) | config.feed.udp_port
-    route[multicast.TTL] = config.feed.ttl
-    route[multicast.HEARTBEAT_MS] = config.feed.heartbeat_ms
-    return route
+    group = ipaddress.IPv4Address(config.feed.group)
+    group_mac = 0x01005E000000 | (int(group) & 0x7FFFFF)  # RFC 1112, section 6.4
+    source_ip = ipaddress.IPv4Address(config.feed.interface_ip).packed
+    source = Endpoint(local_mac.to_bytes(6, "big"), source_ip, config.feed.udp_port)
+    destination = Endpoint(group_mac.to_bytes(6, "big"), group.packed, config.feed.udp_port)
+    headers = build_udp_frame(b"", source, destination, ttl=config.feed.ttl, with_udp_checksum=False)
+    return np.frombuffer(headers.rjust(HEADERS_ROOM, b"\0"), np.uint8).copy()
 
 
 def whole_state_hash(exchange: Exchange) -> str:

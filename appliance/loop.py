@@ -272,8 +272,10 @@ def _keep_alive(exchange, loop, port, now_ns):
         return 0
     if now_ns < scalars[HEARTBEAT_DUE_NS]:
         return 0
-    scalars[HEARTBEAT_DUE_NS] = now_ns + scalars[HEARTBEAT_INTERVAL_NS]
-    heartbeat(exchange.tables, exchange.outbox, exchange.feed, exchange.route, exchange.topic_id, now_ns)
+    interval_ns = scalars[HEARTBEAT_INTERVAL_NS]
+    scalars[HEARTBEAT_DUE_NS] = now_ns + interval_ns
+    tables, outbox, feed = exchange.tables, exchange.outbox, exchange.feed
+    heartbeat(tables, outbox, feed, exchange.route, exchange.topic_id, interval_ns // 1_000_000, now_ns)
     return send(exchange, port, now_ns)
 
 

@@ -28,8 +28,6 @@ from native.layout import NO_INDEX
 from native.lowlevel import copy_bytes
 from wire.net import udp4
 
-REPORT_TTL = 64
-
 
 @far_kernel
 def close_slot(exchange, slot):
@@ -52,7 +50,7 @@ def close_slot(exchange, slot):
         append_datagram(tables, exchange.reports, outbox, slot, owner, datagram.CONTEXT_BYTES, newest)
         connection = np.int64(tables.sessions[owner]["connection"])
         if connection == 0:
-            datagram.write_headers(tables, outbox, slot, owner, REPORT_TTL)
+            datagram.put_headers(tables, outbox, slot, owner)
     if connection != 0:
         _to_gateway(exchange, slot, connection)
     row["owner"] = OWNER_NONE

@@ -11,19 +11,18 @@ import numpy as np
 from appliance import room, stages
 from appliance.account_inputs import carry_out_command, check_account, prefetch_account
 from appliance.accounts.admin import is_killed_by
-from appliance.accounts.day import begin_day
 from appliance.book.events import tell_as_it_is
 from appliance.book.match import do_any_request, do_request, hash_of_request, is_pending, prefetch_request, resume
 from appliance.book.queue import displayed_lots
+from appliance.day_inputs import begin_day, end_day
 from appliance.frame_times import times_of
 from appliance.frames_ahead import fetch_frame, fetch_lookups
 from appliance.funds.ledger import take_events
 from appliance.gateway_rings import has_gateway
 from appliance.hold import let_out
-from appliance.outgoing import REPORT_TTL, close_slots, pass_on
+from appliance.outgoing import close_slots, pass_on
 from appliance.publisher import level3, packet
 from appliance.report import refusals, reports, session_messages
-from appliance.report.log import take_firm_numbers
 from appliance.room import fetch_room, has_room, has_room_for_message
 from appliance.sequencer import inputs, journal
 from appliance.session import decode, ending, numbers, peer, receive, requests
@@ -35,10 +34,9 @@ from appliance.session_inputs import (
     judge_request,
 )
 from appliance.stage_clock import begin_stages, stamp
-from appliance.state import DAY_IS_OVER, FREE, NOW_NS, OUTBOX_USED, OWNER_FEED, TURN
+from appliance.state import FREE, NOW_NS, OUTBOX_USED, OWNER_FEED, REPORT_TTL, TURN
 from native import codes, counters
 from native.account_layout import ADMIN_KILL, ADMIN_RESET, KILL_NONE
-from native.codes import ERROR_NOT_CLOSED
 from native.jit import far_kernel, inner_kernel, outer_kernel
 from native.layout import (
     COMMAND_ANY_SESSION,
@@ -59,7 +57,6 @@ from native.layout import (
     KIND_STATUS_QUERY,
     KIND_TIMER,
     NO_INDEX,
-    PHASE_CLOSED,
 )
 from native.limits import EVENTS_MAX, OUTBOX_SLOTS_A_STEP_MAX, OUTBOX_SLOTS_MAX
 from native.lowlevel import bytes_at, rarely, usually
@@ -349,9 +346,10 @@ def decide(exchange, port, index):
         tables.counters[counters.NEW_ORDERS] += 1
     verdict = judge_request(exchange, index, kind)
     if verdict == GOES_ON:
-        reason = np.int64(check_account(exchange, index))
+        hashed = hash_of_request(exchange.book, exchange.journal.records, index)
+        reason = np.int64(check_account(exchange, index, hashed))
         if reason == 0:
-            match_request(exchange, port, index)
+            match_request(exchange, port, index, hashed)
         else:
             limit_value = np.int64(exchange.accounts.state[0]["limit_value"])
             refusals.reject(tables, exchange.outbox, record, reason, limit_value)
@@ -378,9 +376,7 @@ def _decide_other(exchange, port, index, kind):
         if kind == KIND_TIMER:
             _cancel_for_the_gone(exchange, port, index)
     elif kind == KIND_NEW_DAY:
-        requests.begin_day(tables)
-        begin_day(exchange.accounts)
-        take_firm_numbers(tables, exchange.reports)
+        begin_day(exchange)
         _publish_open_orders(exchange, port, index)
     elif is_session_input(kind):
         gone = decide_session(exchange, index, kind)
@@ -477,17 +473,6 @@ def cancel_orders(exchange, port, index, session, account, instrument, reason, f
     return go_on(exchange, port, exchange.own_commands, np.int64(0), count)
 
 
-@outer_kernel
-def end_day(exchange):
-    """The day is over where every instrument is closed. Returns 0 or ERROR_NOT_CLOSED."""
-    markets = exchange.book.instruments
-    for instrument in range(markets.size):
-        if np.int64(markets[instrument]["phase"]) != PHASE_CLOSED:
-            return np.int64(ERROR_NOT_CLOSED)
-    exchange.tables.clock[DAY_IS_OVER] = 1
-    return np.int64(0)
-
-
 @far_kernel
 def match_input(exchange, port, index):
     """Book, reports, market data of the input `index`, which is no request; again while the book has more to do or to
@@ -499,11 +484,11 @@ def match_input(exchange, port, index):
 
 
 @inner_kernel
-def match_request(exchange, port, index):
-    """The same of a request."""
+def match_request(exchange, port, index, hashed):
+    """The same of a request; `hashed`: of the name that it looks for."""
     book, records = exchange.book, exchange.journal.records
     assert np.int64(book.state[0]["pending_work"]) == 0
-    hashed = hash_of_request(book, records, index)  # inlined: to `book.match.apply` two arrays would go by the word
+    # inlined: to `book.match.apply` two arrays would go by the word
     count = do_request(book, records, index, hashed, exchange.events, np.int64(0))
     assert count >= 0
     if count > 0:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from appliance.book.index import find_entry, hash_of
-from appliance.outgoing import REPORT_TTL, close_slots_of
+from appliance.outgoing import close_slots_of
 from appliance.report import answers, refusals, session_messages
 from appliance.report.log import RETRANSMIT_BYTES_MAX, RETRANSMIT_MESSAGES_MAX, collect, forget
 from appliance.session import ending, handshake, numbers, requests
-from appliance.state import FREE, TURN
+from appliance.state import FREE, REPORT_TTL, TURN
 from native import counters
 from native.jit import inner_kernel, outer_kernel
 from native.layout import (

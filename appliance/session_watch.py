@@ -8,11 +8,11 @@ from __future__ import annotations
 import numpy as np
 
 from appliance.gateway_rings import NOTHING, PAYLOAD_BYTES, next_entry, payload_at, release_entry
-from appliance.outgoing import REPORT_TTL, close_slots
+from appliance.outgoing import close_slots
 from appliance.pipeline import begin_turn, drain, send, take_datagram
 from appliance.report.session_messages import answer, heartbeat
 from appliance.session_intake import lose_session, take_handshake
-from appliance.state import FREE
+from appliance.state import FREE, REPORT_TTL
 from native.gateway_layout import (
     GATEWAY_ENTRY,
     GATEWAY_ENTRY_BYTES,

@@ -23,12 +23,15 @@ from native.session_layout import (
     SESSION_TRAIT_INCREASING,
     SESSION_TRAIT_KEYED,
 )
+from wire.net.udp4 import HEADERS_ROOM
 
 FREE = -1
 
 PAYLOAD_AT = 64
 """Where the payload starts in an outbox slot: headers grow backwards from here, with or without a VLAN tag."""
 SLOT_BYTES = FRAME_BYTES_MAX
+REPORT_TTL = 64
+"""Of datagrams to sessions."""
 
 # indexes of `Tables.clock`
 NOW_NS = 0
@@ -92,6 +95,8 @@ class Tables(Arrays):
     """int64[THROTTLE_RULES_COUNT]: requests in a window; 0: no limit"""
     throttles: np.ndarray
     """int64[sessions * THROTTLE_WORDS]: requests of each session in the parts of the window"""
+    headers: np.ndarray
+    """uint8[sessions * HEADERS_ROOM]: of each session the network headers of an empty datagram, at its end"""
     instruments: np.ndarray
     """INSTRUMENT[n]"""
     security_slots: np.ndarray
@@ -173,6 +178,9 @@ def allocate_tables(config: Config, counters: np.ndarray) -> Tables:
     for index, item in enumerate(config.instruments):
         row = instruments[index]
         row["tick_nanos"] = item.tick_nanos
+        odd = item.tick_nanos // (item.tick_nanos & -item.tick_nanos)
+        row["tick_inverse"] = np.uint64(pow(odd, -1, 1 << 64)).view(np.int64)
+        row["price_ticks_max"] = PRICE_TICKS_HIGHEST // item.tick_nanos
         row["security_id"] = item.security_id
         _insert(security_slots, int(hash_security(np.int64(item.security_id))), index)
     throttle = config.throttle
@@ -196,6 +204,7 @@ def allocate_tables(config: Config, counters: np.ndarray) -> Tables:
         np.ones(firms_of(config), np.int64),
         throttle_rules,
         np.zeros(sessions.size * THROTTLE_WORDS, np.int64),
+        np.zeros(sessions.size * HEADERS_ROOM, np.uint8),
         instruments,
         security_slots,
     )

@@ -19,7 +19,7 @@ import numpy as np
 
 from appliance.account_inputs import check_limits
 from appliance.accounts.state import Accounts, allocate_accounts
-from appliance.book.match import apply, is_pending, resume
+from appliance.book.match import apply, hash_of_request, is_pending, resume
 from appliance.book.state import Book, allocate_book
 from appliance.config import Config, demo_session_uuid, parse
 from appliance.exchange import rules_of
@@ -76,9 +76,11 @@ def run(book: Book, accounts: Accounts, commands: Any, first: int, last: int, ev
     """commands[first:last], one by one. Returns how many were refused before the book."""
     refused = np.int64(0)
     for index in range(first, last):
-        if with_accounts and check_limits(book, accounts, commands, index, np.int64(KILL_NONE)) != 0:
-            refused += 1
-            continue
+        if with_accounts:
+            hashed = hash_of_request(book, commands, index)
+            if check_limits(book, accounts, commands, index, hashed, np.int64(KILL_NONE)) != 0:
+                refused += 1
+                continue
         count = np.int64(apply(book, commands, index, events, 0))
         while True:
             if with_accounts:

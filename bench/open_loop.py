@@ -11,6 +11,9 @@ between: frames are put in and taken out between segments, off the clock.
   that took GAP_NS_MIN more than twice what its orders take when each has a turn of its own (the median of several
   runs, so that whatever interrupted one of these is out of it). The same instructions on the same state: what is
   beyond that is not the venue's. Such a turn, and those after it until the loop has once caught up, are told apart.
+- Undisturbed: each order's latency in its quickest run. All runs offer the same orders at the same ticks to the same
+  state, so what differs is what came from outside, down to a neighbour on the core's other hyperthread, who slows
+  everything without stopping anything and is no stall.
 - Model: the latencies that follow by arithmetic from each order's own time, one turn an order, on a core that nobody
   takes away. It leaves out that orders which wait share a turn, which is cheaper.
 
@@ -165,7 +168,7 @@ class OpenLoop:
         self.found: list[Ticks] = []
         self.is_stalled: list[npt.NDArray[np.bool_]] = []
         self.taken_ns: list[Ticks] = []
-        self.frames, self.busy_ns, self.counted_ns = 0, 0.0, 0.0
+        self.frames, self.busy_ns, self.counted_ns, self.runs = 0, 0.0, 0.0, 0
 
     def run(self) -> None:
         """The whole flow once, in segments; before each, the meter for as long."""
@@ -180,6 +183,7 @@ class OpenLoop:
             bench.take_out()
             assert exchange.tables.counters[counters.TX_DROPPED] == 0
             self.take(first, last, self.turns[:count])
+        self.runs += 1
         bench.check(exchange)
 
     def take(self, first: int, last: int, rows: Ticks) -> None:
@@ -198,7 +202,7 @@ class OpenLoop:
         self.counted_ns += float(ended[-1] - due_ns[warm])
 
     def rows(self) -> list[dict[str, Any]]:
-        """What was found, in four rows."""
+        """What was found, in five rows."""
         bench = self.bench
         facts = {"venue": bench.case, "offered_orders_a_second": self.rate}
         found, is_stalled, taken = (np.concatenate(one) for one in (self.found, self.is_stalled, self.taken_ns))
@@ -216,12 +220,15 @@ class OpenLoop:
             **told_of(self.delays), "stalls": int(self.facts[FACT_GAPS]),
             "stalled_ppm": round(int(self.facts[FACT_STOLEN_NS]) * 1e6 / metered_ns),
         }  # fmt: skip
+        quickest = found.reshape(self.runs, -1).min(axis=0)
+        least = {"orders": int(quickest.size), "runs": self.runs, **told(quickest)}
         own_ns = self.own_ns[warm_frames(self.own_ns.size) :]
         model = {"orders": int(own_ns.size), **told(modelled(own_ns, 1e9 / self.rate))}
         return [
             {"case": name, **facts, **more}
             for name, more in (
                 ("open loop", whole), ("open loop without the host's stalls", apart),
+                ("open loop, each order undisturbed", least),
                 ("the host alone, same core, in between", host), ("open loop by arithmetic", model),
             )
         ]  # fmt: skip

@@ -572,9 +572,11 @@ CONTROL_SEQUENCE = 2
 INSTRUMENT = record(
     [
         ("tick_nanos", "i8"),
+        ("tick_inverse", "i8"),  # times the odd part of tick_nanos it is 1, modulo 2**64
+        ("price_ticks_max", "i8"),  # as many ticks as fit into 63 bits of 1e-9
         ("security_id", "u4"),
         ("instr_seq", "u4"),  # InstrSeqNum of the last market data message
     ],
-    size=16,
+    size=32,
 )
 """What the wire needs of an instrument; its rules and its market are BOOK_INSTRUMENT."""

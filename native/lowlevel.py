@@ -217,6 +217,10 @@ if INTERPRETED:
         """Zero bits above the highest one bit; 64 for 0."""
         return 64 - (int(word) & 0xFFFFFFFFFFFFFFFF).bit_length()
 
+    def multiply_low64(one: int, other: int) -> int:
+        """The low 64 bits of the product, as an int64."""
+        return ((int(one) * int(other) + (1 << 63)) & 0xFFFFFFFFFFFFFFFF) - (1 << 63)
+
     def match16(buf: Any, at: int, byte: int) -> int:
         """Which of the 16 bytes `buf[at:at + 16]` are the low byte of `byte`: bit i for byte i."""
         start = int(at)
@@ -409,6 +413,16 @@ else:
             return builder.ctlz(bits, ir.Constant(ir.IntType(1), 0))
 
         return types.int64(word), codegen
+
+    @intrinsic
+    def multiply_low64(typing_context: Any, one: Any, other: Any) -> Any:
+        """The low 64 bits of the product, as an int64."""
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            numbers = [context.cast(builder, args[i], signature.args[i], types.int64) for i in (0, 1)]
+            return builder.mul(*numbers)
+
+        return types.int64(one, other), codegen
 
     @intrinsic
     def match16(typing_context: Any, buf: Any, at: Any, byte: Any) -> Any:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from appliance.book.flight import destination, market_limit
-from appliance.book.index import find_entry, hash_of
 from appliance.book.ladder import side_key
 from appliance.book.queue import side_index
 from appliance.book.state import Book
@@ -37,11 +36,3 @@ def bound_of_new(book: Book, commands: Any, index: int) -> int:
     if ord_type == MARKET and np.int64(command["side"]) == SIDE_BUY:
         return min(highest_ticks, market_limit(book, instrument, np.int64(1), best_ticks))
     return best_ticks
-
-
-@kernel
-def slot_of_orig(book: Book, commands: Any, index: int) -> int:
-    """Slot of the open order that a replace or cancel names by OrigClOrdID in its session; below 0: there is none."""
-    command = commands[index]
-    session = np.int64(command["session"])
-    return find_entry(book, hash_of(book, session, command["orig_cl_ord_id"]), session, command["orig_cl_ord_id"])

@@ -10,12 +10,10 @@ import numpy as np
 
 from appliance.book.state import Book
 from native.jit import inner_kernel, kernel
-from native.layout import NO_INDEX, POSITION
-from native.lowlevel import load_word, rarely, usually, word_of
+from native.layout import NO_INDEX
 
 ACCOUNT_FACTOR = 0x9E3779B1
 INSTRUMENT_FACTOR = 0x85EBCA6B
-WHOSE_WORD = word_of(POSITION, "account", "instrument")
 
 
 @inner_kernel
@@ -24,10 +22,9 @@ def position_place(book: Book, account: int, instrument: int) -> int:
     mask = np.int64(book.positions.size) - 1
     hashed = (account & 0x7FFFFFFF) * ACCOUNT_FACTOR + (account >> 31) + instrument * INSTRUMENT_FACTOR
     place = (hashed ^ (hashed >> 29)) & mask
-    wanted = account | (instrument << 32)
     for _ in range(book.positions.size):
-        found = load_word(book.positions, place, WHOSE_WORD)
-        if usually(found == wanted) or (found >> 32) & NO_INDEX == NO_INDEX:
+        other = np.int64(book.positions[place]["instrument"])
+        if other == NO_INDEX or (other == instrument and np.int64(book.positions[place]["account"]) == account):
             break
         place = (place + 1) & mask
     return place
@@ -37,12 +34,11 @@ def position_place(book: Book, account: int, instrument: int) -> int:
 def add_to_position(book: Book, account: int, instrument: int, lots: int) -> None:
     """An account has bought `lots` (sold: below 0)."""
     place = position_place(book, account, instrument)
-    position = book.positions[np.uint64(place)]
-    if rarely(np.int64(position["instrument"]) == NO_INDEX):
-        position["instrument"] = instrument
-        position["account"] = account
+    if np.int64(book.positions[place]["instrument"]) == NO_INDEX:
+        book.positions[place]["instrument"] = instrument
+        book.positions[place]["account"] = account
         book.state[0]["positions_used"] += 1
-    position["net_lots"] += lots
+    book.positions[place]["net_lots"] += lots
 
 
 @kernel

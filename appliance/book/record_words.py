@@ -13,7 +13,7 @@ import numpy as np
 
 from native.jit import inner_kernel
 from native.layout import BOOK_INSTRUMENT, COMMAND, EVENT, ORDER
-from native.lowlevel import store_word
+from native.lowlevel import store_word, word_of
 
 assert sys.byteorder == "little", "the first field of a word is its low end"
 
@@ -21,13 +21,6 @@ assert sys.byteorder == "little", "the first field of a word is its low end"
 def offset_of(record: np.dtype[np.void], field: str) -> int:
     assert record.fields is not None
     return int(record.fields[field][1])
-
-
-def word_of(record: np.dtype[np.void], first: str, *fields: str) -> int:
-    """The word of `record` that begins with the field `first`, and also holds `fields`."""
-    assert offset_of(record, first) % 8 == 0, first
-    assert all(offset_of(record, field) // 8 == offset_of(record, first) // 8 for field in fields), fields
-    return offset_of(record, first) // 8
 
 
 def shift_of(record: np.dtype[np.void], field: str) -> int:
@@ -56,7 +49,11 @@ assert shift_of(COMMAND, "self_match_prevention_id") == shift_of(COMMAND, "cance
 MARKET_QTY_LIMITS = word_of(BOOK_INSTRUMENT, "qty_lots_min", "qty_lots_max")
 MARKET_STEPS = word_of(BOOK_INSTRUMENT, "qty_step_lots", "tick_table")
 MARKET_WAITING = word_of(BOOK_INSTRUMENT, "waiting_orders", "reduce_only_orders")
-MARKET_PHASE = word_of(BOOK_INSTRUMENT, "phase", "has_trade_range", "has_last")
+MARKET_PHASE = word_of(
+    BOOK_INSTRUMENT,
+    "phase", "frozen", "has_last", "has_static_reference", "has_trade_range", "is_touched", "auction_changed",
+    "schedule_runs",
+)  # fmt: skip
 
 ORDER_ORDER_ID = word_of(ORDER, "order_id")
 ORDER_CL_ORD_ID = word_of(ORDER, "cl_ord_id")

@@ -10,26 +10,15 @@ from appliance.publisher.topic import write_topic
 from appliance.state import FREE, OWNER_FEED, open_slot, payload_start, set_frame
 from native import counters
 from native.jit import inner_kernel, kernel
-from native.layout import VLAN_NONE
 from wire.gen import fixp
 from wire.gen import market_data as md
 from wire.net import udp4
 
-# indexes of the int64 array that says where the feed goes
-SOURCE_MAC = 0
-GROUP_MAC = 1
-SOURCE_IP = 2
-GROUP_IP = 3
-PORTS = 4
-"""source << 16 | destination"""
-TTL = 5
-HEARTBEAT_MS = 6
-ROUTE_COUNT = 7
-
 
 @inner_kernel
 def close_packet(tables, outbox, feed, route, slot, sending_time_ns):
-    """Finish the packet in `slot`: its header, its place in the store, its network headers. Returns 1."""
+    """Finish the packet in `slot`: its header, its place in the store, its network headers, those of an empty
+    packet being in `route` (uint8[HEADERS_ROOM]). Returns 1."""
     if outbox.building[OWNER_FEED + 1]["slot"] == slot:
         end_packet(outbox, feed)
     octets = outbox.octets
@@ -48,10 +37,11 @@ def close_packet(tables, outbox, feed, route, slot, sending_time_ns):
 
 
 @kernel
-def heartbeat(tables, outbox, feed, route, topic_id, sending_time_ns):
+def heartbeat(tables, outbox, feed, route, topic_id, heartbeat_ms, sending_time_ns):
     """A packet without messages that names the next number, and the Topic that says whom to ask for lost ones.
 
-    `topic_id` is uint8[16]. Both slots are closed. Returns the slots used.
+    `topic_id` is uint8[16]; `heartbeat_ms`: at the latest by then comes the next. Both slots are closed. Returns the
+    slots used.
     """
     next_number = feed.scalars[NEXT_NUMBER]
     slot = open_slot(outbox, np.int64(OWNER_FEED), next_number)
@@ -70,7 +60,7 @@ def heartbeat(tables, outbox, feed, route, topic_id, sending_time_ns):
     at = payload_start(slot)
     write_packet_header(octets, at, feed, sending_time_ns, next_number, 0, 1)
     outbox.slots[slot]["payload_bytes"] = write_topic(
-        octets, at, topic_id, 0, np.int64(fixp.FlowType_Recoverable), route[HEARTBEAT_MS]
+        octets, at, topic_id, 0, np.int64(fixp.FlowType_Recoverable), heartbeat_ms
     )
     _close(outbox, route, slot)
     return 2
@@ -80,17 +70,6 @@ def heartbeat(tables, outbox, feed, route, topic_id, sending_time_ns):
 def _close(outbox, route, slot):
     payload_at = payload_start(slot)
     payload_bytes = outbox.slots[slot]["payload_bytes"]
-    frame_at = udp4.write_headers(
-        outbox.octets,
-        payload_at,
-        payload_bytes,
-        route[SOURCE_MAC],
-        route[GROUP_MAC],
-        np.int64(VLAN_NONE),
-        route[SOURCE_IP],
-        route[GROUP_IP],
-        route[PORTS],
-        route[TTL],
-    )
-    set_frame(outbox, slot, frame_at, payload_at + payload_bytes)
+    udp4.put_headers(outbox.octets, payload_at, payload_bytes, route, np.int64(udp4.HEADERS_ROOM))
+    set_frame(outbox, slot, payload_at - udp4.HEADERS_BYTES, payload_at + payload_bytes)
     return 1

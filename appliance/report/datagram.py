@@ -11,6 +11,7 @@ from appliance.report.log import count_for_firm, is_execution
 from appliance.state import FREE, QUIET, begin_datagram, payload_start, set_frame
 from native import counters
 from native.jit import inner_kernel, kernel, outer_kernel
+from native.layout import VLAN_NONE
 from native.lowlevel import rarely, store_u64
 from wire.gen import fixp
 from wire.gen import order_entry as oe
@@ -92,7 +93,7 @@ def _open(tables, outbox, session, schema_id, template_id):
 
 
 @inner_kernel
-def write_headers(tables, outbox, slot, session, ttl):
+def put_headers(tables, outbox, slot, session):
     """Put headers in front of the datagram in `slot`, which is whole. Returns 1, or 0 when the session has no address
     yet."""
     row = tables.sessions[session]
@@ -100,18 +101,9 @@ def write_headers(tables, outbox, slot, session, ttl):
         return 0
     payload_at = payload_start(slot)
     payload_bytes = outbox.slots[slot]["payload_bytes"]
-    frame_at = udp4.write_headers(
-        outbox.octets,
-        payload_at,
-        payload_bytes,
-        row["local_mac"],
-        row["peer_mac"],
-        np.int64(row["vlan_tci"]),
-        np.int64(row["local_ip"]),
-        np.int64(row["peer_ip"]),
-        (np.int64(row["local_udp_port"]) << 16) | np.int64(row["peer_udp_port"]),
-        ttl,
-    )
-    set_frame(outbox, slot, frame_at, payload_at + payload_bytes)
+    udp4.put_headers(outbox.octets, payload_at, payload_bytes, tables.headers, (session + 1) * udp4.HEADERS_ROOM)
+    is_tagged = np.int64(row["vlan_tci"]) != VLAN_NONE
+    headers_bytes = np.int64(udp4.HEADERS_BYTES_MAX if is_tagged else udp4.HEADERS_BYTES)
+    set_frame(outbox, slot, payload_at - headers_bytes, payload_at + payload_bytes)
     tables.counters[counters.REPORT_PACKETS_OUT] += 1
     return 1

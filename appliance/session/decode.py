@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from appliance.state import FREE, find_instrument
+from appliance.state import FREE, PRICE_TICKS_HIGHEST, find_instrument
 from native import counters
-from native.jit import inner_kernel, kernel
+from native.jit import inner_kernel, kernel, outer_kernel
 from native.layout import (
     COMMAND,
     COMMAND_PRICE_MISSING,
@@ -34,7 +34,15 @@ from native.layout import (
     NO_INDEX,
 )
 from native.limits import QTY_LOTS_MAX
-from native.lowlevel import bytes_at, load_u64, store_word, word_of
+from native.lowlevel import (
+    bytes_at,
+    count_trailing_zeros64,
+    load_u64,
+    multiply_low64,
+    store_word,
+    usually,
+    word_of,
+)
 from wire.gen import order_entry as oe
 
 _PRICE_NULL = oe.NewOrderSingle_Price_NULL
@@ -147,10 +155,9 @@ def _terms(side, ord_type, time_in_force, stp_instruction, exec_inst, flags):
 def _new_order_short(tables, frame, block, records, index, session):
     prevention_id = _given(oe.get_NewOrderShort_SelfMatchPreventionID(frame, block), _U32_NULL)
     stp_instruction = np.int64(oe.STPInstruction_CancelNewest if prevention_id != 0 else oe.STPInstruction_None)
-    instrument, tick_nanos, flags = _instrument(tables, oe.get_NewOrderShort_SecurityID(frame, block))
-    price_nanos = oe.get_NewOrderShort_Price(frame, block)
-    price_ticks = price_nanos // tick_nanos
-    if price_ticks * tick_nanos != price_nanos:
+    instrument, tick, flags = _instrument(tables, oe.get_NewOrderShort_SecurityID(frame, block))
+    price_ticks, is_off_tick = in_ticks(oe.get_NewOrderShort_Price(frame, block), tick)
+    if is_off_tick:
         flags |= COMMAND_PRICE_OFF_TICK
     qty_lots = oe.get_NewOrderShort_OrderQty(frame, block)
     flags |= _qty_flag(qty_lots)
@@ -194,11 +201,11 @@ def _cancel(tables, frame, block, records, index, session):
 
 @inner_kernel
 def _replace(tables, frame, block, records, index, session):
-    instrument, tick_nanos, flags = _instrument(tables, oe.get_OrderCancelReplaceRequest_SecurityID(frame, block))
+    instrument, tick, flags = _instrument(tables, oe.get_OrderCancelReplaceRequest_SecurityID(frame, block))
     flags |= _set_prices(
         records,
         index,
-        tick_nanos,
+        tick,
         oe.get_OrderCancelReplaceRequest_Price(frame, block),
         oe.get_OrderCancelReplaceRequest_StopPx(frame, block),
     )
@@ -219,11 +226,11 @@ def _replace(tables, frame, block, records, index, session):
 
 @inner_kernel
 def _new_order_single(tables, frame, block, records, index, session):
-    instrument, tick_nanos, flags = _instrument(tables, oe.get_NewOrderSingle_SecurityID(frame, block))
+    instrument, tick, flags = _instrument(tables, oe.get_NewOrderSingle_SecurityID(frame, block))
     flags |= _set_prices(
         records,
         index,
-        tick_nanos,
+        tick,
         oe.get_NewOrderSingle_Price(frame, block),
         oe.get_NewOrderSingle_StopPx(frame, block),
     )
@@ -275,7 +282,8 @@ def _mass_action(tables, frame, block, records, index, session):
     tick_nanos = np.int64(1)
     flags = np.int64(0)
     if security_id != _U32_NULL:
-        instrument, tick_nanos, flags = _instrument(tables, security_id)
+        instrument, tick, flags = _instrument(tables, security_id)
+        tick_nanos = tick[0]
     higher_nanos = oe.get_OrderMassActionRequest_HigherThanPrice(frame, block)
     lower_nanos = oe.get_OrderMassActionRequest_LowerThanPrice(frame, block)
     above_ticks = np.int64(0)
@@ -364,32 +372,55 @@ def _given(value, null):
 
 @inner_kernel
 def _instrument(tables, security_id):
-    """Index of the instrument, or the SecurityID where there is none; its tick; the flags."""
+    """Index of the instrument, or the SecurityID where there is none; its tick, for `in_ticks`; the flags."""
     instrument = find_instrument(tables, security_id)
     if instrument == FREE:
-        return np.int64(security_id), np.int64(1), np.int64(COMMAND_UNKNOWN_SECURITY)
-    tick_nanos = np.int64(tables.instruments[instrument]["tick_nanos"])
-    assert tick_nanos > 0
-    return np.int64(instrument), tick_nanos, np.int64(0)
+        nano = (np.int64(1), np.int64(1), np.int64(PRICE_TICKS_HIGHEST))
+        return np.int64(security_id), nano, np.int64(COMMAND_UNKNOWN_SECURITY)
+    row = tables.instruments[instrument]
+    tick = (np.int64(row["tick_nanos"]), np.int64(row["tick_inverse"]), np.int64(row["price_ticks_max"]))
+    return np.int64(instrument), tick, np.int64(0)
 
 
 @inner_kernel
-def _set_prices(records, index, tick_nanos, price_nanos, stop_nanos):
+def in_ticks(price_nanos, tick):
+    """A price in ticks, rounded down, and whether it lies between two.
+
+    `tick`: tick_nanos, tick_inverse and price_ticks_max of its INSTRUMENT. What is a multiple of an odd number is its
+    product with the number's inverse, modulo 2**64, when divided by it; the powers of 2 in a tick are shifted out
+    before. The product back proves it: up to price_ticks_max it fits. Nothing is divided but what lies between two
+    ticks, or outside that range."""
+    tick_nanos, tick_inverse, price_ticks_max = tick
+    price_ticks = multiply_low64(price_nanos >> count_trailing_zeros64(tick_nanos), tick_inverse)
+    if usually(-price_ticks_max <= price_ticks <= price_ticks_max and price_ticks * tick_nanos == price_nanos):
+        return np.int64(price_ticks), False
+    price_ticks = np.int64(_divided(np.int64(price_nanos), tick_nanos))
+    return price_ticks, multiply_low64(price_ticks, tick_nanos) != price_nanos
+
+
+@outer_kernel
+def _divided(price_nanos, tick_nanos):
+    assert tick_nanos > 0
+    return price_nanos // tick_nanos
+
+
+@inner_kernel
+def _set_prices(records, index, tick, price_nanos, stop_nanos):
     """Write Price and StopPx in ticks, each 0 where it is missing. Returns their flags."""
     flags = np.int64(0)
     price_ticks = np.int64(0)
     if price_nanos == _PRICE_NULL:
         flags |= COMMAND_PRICE_MISSING
     else:
-        price_ticks = price_nanos // tick_nanos
-        if price_ticks * tick_nanos != price_nanos:
+        price_ticks, is_off_tick = in_ticks(price_nanos, tick)
+        if is_off_tick:
             flags |= COMMAND_PRICE_OFF_TICK
     stop_ticks = np.int64(0)
     if stop_nanos == _PRICE_NULL:
         flags |= COMMAND_STOP_PRICE_MISSING
     else:
-        stop_ticks = stop_nanos // tick_nanos
-        if stop_ticks * tick_nanos != stop_nanos:
+        stop_ticks, is_off_tick = in_ticks(stop_nanos, tick)
+        if is_off_tick:
             flags |= COMMAND_STOP_PRICE_OFF_TICK
     store_word(records, index, PRICE, price_ticks)
     store_word(records, index, STOP_PRICE, stop_ticks)

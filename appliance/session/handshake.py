@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from appliance.session.peer import set_address
 from appliance.session.receive import GAP_MAX
 from appliance.state import FREE, add_name, find_name
 from native import counters
@@ -223,14 +224,7 @@ def bind(tables, establishments, index):
     row["state"] = SESSION_ESTABLISHED
     row["was_established"] = 1
     row["connection"] = np.int64(record["connection"])
-    row["bound_at_sequence"] = np.int64(record["sequence"])
-    row["peer_mac"] = np.int64(record["peer_mac"])
-    row["local_mac"] = np.int64(record["local_mac"])
-    row["peer_ip"] = np.int64(record["peer_ip"])
-    row["local_ip"] = np.int64(record["local_ip"])
-    row["peer_udp_port"] = np.int64(record["peer_udp_port"])
-    row["local_udp_port"] = np.int64(record["local_udp_port"])
-    row["vlan_tci"] = np.int64(record["vlan_tci"])
+    set_address(tables, np.int64(record["session"]), record)
     row["keepalive_ms"] = np.int64(record["keepalive_ms"])
     row["cancel_type"] = np.int64(record["cancel_type"])
     row["cancel_window_ms"] = np.int64(record["cancel_window_ms"])

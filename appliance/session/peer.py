@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from appliance.state import REPORT_TTL
 from native.jit import inner_kernel, kernel
 from native.layout import SESSION_PEER
 from native.lowlevel import bytes_at, load_word, word_of
@@ -50,14 +51,33 @@ def fill(journal, index, session, fields):
 @kernel
 def bind(tables, peers, index):
     """Replies of the session go from now on where the SESSION_PEER record `peers[index]` says."""
-    peer = peers[index]
-    row = tables.sessions[np.int64(peer["session"])]
-    row["peer_mac"] = np.int64(peer["peer_mac"])
-    row["local_mac"] = np.int64(peer["local_mac"])
-    row["peer_ip"] = np.int64(peer["peer_ip"])
-    row["local_ip"] = np.int64(peer["local_ip"])
-    row["peer_udp_port"] = np.int64(peer["peer_udp_port"])
-    row["local_udp_port"] = np.int64(peer["local_udp_port"])
-    row["vlan_tci"] = np.int64(peer["vlan_tci"])
-    row["bound_at_sequence"] = np.int64(peer["sequence"])
+    set_address(tables, np.int64(peers[index]["session"]), peers[index])
+    return 0
+
+
+@inner_kernel
+def set_address(tables, session, record):
+    """The session is bound to the two ends that `record` (SESSION_PEER or ESTABLISHMENT) names. The headers between
+    them are written here, once."""
+    row = tables.sessions[session]
+    row["peer_mac"] = np.int64(record["peer_mac"])
+    row["local_mac"] = np.int64(record["local_mac"])
+    row["peer_ip"] = np.int64(record["peer_ip"])
+    row["local_ip"] = np.int64(record["local_ip"])
+    row["peer_udp_port"] = np.int64(record["peer_udp_port"])
+    row["local_udp_port"] = np.int64(record["local_udp_port"])
+    row["vlan_tci"] = np.int64(record["vlan_tci"])
+    row["bound_at_sequence"] = np.int64(record["sequence"])
+    udp4.write_headers(
+        tables.headers,
+        (session + 1) * udp4.HEADERS_ROOM,
+        np.int64(0),
+        np.int64(record["local_mac"]),
+        np.int64(record["peer_mac"]),
+        np.int64(record["vlan_tci"]),
+        np.int64(record["local_ip"]),
+        np.int64(record["peer_ip"]),
+        (np.int64(record["local_udp_port"]) << 16) | np.int64(record["peer_udp_port"]),
+        np.int64(REPORT_TTL),
+    )
     return 0

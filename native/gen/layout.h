@@ -996,13 +996,17 @@ _Static_assert(offsetof(book_state_t, reserved_end) == 344, "BOOK_STATE.reserved
 
 typedef struct {
     int64_t tick_nanos;
+    int64_t tick_inverse;
+    int64_t price_ticks_max;
     uint32_t security_id;
     uint32_t instr_seq;
 } instrument_t;
-_Static_assert(sizeof(instrument_t) == 16, "INSTRUMENT");
+_Static_assert(sizeof(instrument_t) == 32, "INSTRUMENT");
 _Static_assert(offsetof(instrument_t, tick_nanos) == 0, "INSTRUMENT.tick_nanos");
-_Static_assert(offsetof(instrument_t, security_id) == 8, "INSTRUMENT.security_id");
-_Static_assert(offsetof(instrument_t, instr_seq) == 12, "INSTRUMENT.instr_seq");
+_Static_assert(offsetof(instrument_t, tick_inverse) == 8, "INSTRUMENT.tick_inverse");
+_Static_assert(offsetof(instrument_t, price_ticks_max) == 16, "INSTRUMENT.price_ticks_max");
+_Static_assert(offsetof(instrument_t, security_id) == 24, "INSTRUMENT.security_id");
+_Static_assert(offsetof(instrument_t, instr_seq) == 28, "INSTRUMENT.instr_seq");
 
 typedef struct {
     uint64_t magic;

@@ -30,7 +30,7 @@ def test_the_benchmark_of_the_pipeline_compares_before_it_times():
         rows = [row for row in told["results"] if row["venue"] == venue]
         assert [row["case"] for row in rows] == [
             *("turns", "turns", "turns", "open loop", "open loop without the host's stalls"),
-            *("the host alone, same core, in between", "open loop by arithmetic"),
+            *("open loop, each order undisturbed", "the host alone, same core, in between", "open loop by arithmetic"),
             *("parse", "decode", "sequence and journal", "session", "risk"),
             *("match", "funds", "reports", "market data", "close, report log, send", "risk and funds together"),
             *("turns", "turns"),
@@ -40,4 +40,6 @@ def test_the_benchmark_of_the_pipeline_compares_before_it_times():
         assert sum(row["orders"] for row in turns[0]["by_fills"]) == turns[0]["orders"] == 300
         whole, apart = rows[3], rows[4]
         assert whole["orders"] == apart["orders"] + apart["orders_apart"] == 300 - warm_frames(300)
+        assert rows[5]["orders"] * rows[5]["runs"] == whole["orders"]
+        assert all(rows[5][name] <= whole[name] for name in ("ns_p50", "ns_p99", "ns_p99_9", "ns_max"))
         assert whole["ns_p50"] <= whole["ns_p99"] <= whole["ns_p99_9"] <= whole["ns_max"]

@@ -1,7 +1,8 @@
 """Ethernet II (with or without one 802.1Q tag), IPv4 (RFC 791) and UDP (RFC 768) as kernels.
 
 `find_payload` proves every length against the frame before it reads, and says which counter of `native.counters` a
-frame that it refuses belongs to. `write_headers` puts headers in front of a payload that is already in place.
+frame that it refuses belongs to. `write_headers` puts headers in front of a payload that is already in place;
+`put_headers` does so with headers that were written once, for all datagrams between the same two ends.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from native.lowlevel import (
     rarely,
     store_u16be,
     store_u32be,
+    store_u64,
     store_u64be,
     usually,
 )
@@ -44,6 +46,8 @@ IPV4_HEADER_BYTES = 20
 UDP_HEADER_BYTES = 8
 HEADERS_BYTES = ETHERNET_HEADER_BYTES + IPV4_HEADER_BYTES + UDP_HEADER_BYTES
 HEADERS_BYTES_MAX = HEADERS_BYTES + VLAN_TAG_BYTES
+HEADERS_ROOM = 64
+"""Bytes that are kept for headers, which end there: a cache line."""
 
 _ETHERTYPE_IPV4 = 0x0800
 _ETHERTYPE_VLAN = 0x8100
@@ -279,3 +283,20 @@ def write_headers(
     store_u64be(buf, payload_at - 16, (source_ip << 32) | destination_ip)
     store_u64be(buf, payload_at - 8, (ports << 32) | ((UDP_HEADER_BYTES + payload_bytes) << 16))
     return frame_at
+
+
+@inner_kernel
+def put_headers(buf, payload_at, payload_bytes, headers, end):
+    """Write the headers that end at `headers[end]`, which `write_headers` wrote for an empty datagram, so that they end
+    at `payload_at`, for a datagram of `payload_bytes`. It overwrites up to `payload_at - 48`.
+
+    Both lengths are larger by the payload, and the checksum less by it, in one's complement (RFC 1624)."""
+    store_u64(buf, payload_at - 48, load_u64(headers, end - 48))
+    store_u64(buf, payload_at - 40, load_u64(headers, end - 40))
+    store_u64be(buf, payload_at - 32, load_u64be(headers, end - 32) + payload_bytes)
+    until_checksum = load_u64be(headers, end - 24)
+    borrow = ((until_checksum & 0xFFFF) - payload_bytes) >> 63
+    store_u64be(buf, payload_at - 24, until_checksum - payload_bytes + (borrow & 0xFFFF))
+    store_u64(buf, payload_at - 16, load_u64(headers, end - 16))
+    store_u64be(buf, payload_at - 8, load_u64be(headers, end - 8) + (payload_bytes << 16))
+    return 0
