@@ -509,6 +509,7 @@ def main() -> None:
                 write_flow_of(path, given.seed, given.orders, INSTRUMENTS, SESSIONS, together)
                 with Bench(path, case, together) as bench:
                     measure(bench, bursts, given, say)
+    say(accounts_by_turns(results))
     whole = [row for row in results if row["case"] == "turns" and row["venue"] == WITH_ACCOUNTS]
     headline = max(row["orders_a_second"] for row in whole if row["orders_a_datagram"] == 1)
     name = f"whole turn {WITH_ACCOUNTS}, bursts of {RX_BURST_MAX}, 1 order a datagram"
@@ -532,6 +533,14 @@ def measure(bench: Bench, bursts: tuple[int, ...], given: argparse.Namespace, sa
         return
     for row in [*bench.open_loop(given.rate, given.repeats, each_alone), *Stages(bench).rows(given.repeats)]:
         say(row)
+
+
+def accounts_by_turns(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """What risk and funds cost the whole turn, one order a datagram, in the largest bursts: with them less without."""
+    names = ("ns_an_order", "ns_an_order_best", "ns_an_order_undisturbed")
+    turns = {row["venue"]: row for row in rows if row["case"] == "turns" and row["frames_a_burst"] == RX_BURST_MAX}
+    cost = {name: round(turns[WITH_ACCOUNTS][name] - turns[PLAIN][name], 1) for name in names}
+    return {"case": "risk and funds by whole turns", "venue": "with less without", **cost}
 
 
 def words(row: dict[str, Any]) -> str:

@@ -43,3 +43,9 @@ def test_the_benchmark_of_the_pipeline_compares_before_it_times():
         assert rows[5]["orders"] * rows[5]["runs"] == whole["orders"]
         assert all(rows[5][name] <= whole[name] for name in ("ns_p50", "ns_p99", "ns_p99_9", "ns_max"))
         assert whole["ns_p50"] <= whole["ns_p99"] <= whole["ns_p99_9"] <= whole["ns_max"]
+    cost = told["results"][-1]
+    assert cost["case"] == "risk and funds by whole turns"
+    with_less_without = [
+        row["ns_an_order"] for row in told["results"] if row["case"] == "turns" and row["frames_a_burst"] == 32
+    ]
+    assert cost["ns_an_order"] == round(with_less_without[1] - with_less_without[0], 1)
